@@ -88,23 +88,11 @@ class Costs:
     def compiled(self, instruments: Iterable[Instrument]) -> bool:
         """Return whether the compiled account has all costs and lots that are stated of the instruments."""
         return not self.instruments or all(
-            self.instruments.of(each).lot is None
-            and not (self.min_fee(each) or self.per_share(each) or self.impact(each))
-            for each in instruments
+            self.instruments.of(each).lot is None and not self.min_fee(each) for each in instruments
         )
 
     def fraction(self, instrument: Instrument) -> float:
-        """Return fee and slippage of the compiled account, as a fraction of the traded notional.
-
-        Raises UsageError for a fee per share or market impact, which it does not have.
-        """
-        for name, option in (("per_share", "--fee-bps"), ("impact", "--slippage-bps")):
-            stated: Decimal = getattr(self, name)(instrument)
-            if stated:
-                raise UsageError(
-                    f"{INSTRUMENT_FILE}: {name} of {instrument.symbol} is {stated}, and a training knows proportional "
-                    f"costs alone; give {option} for it"
-                )
+        """Return fee and slippage in proportion to the traded notional, as a fraction of it."""
         return float(self.fee(instrument) + self.slippage(instrument))
 
 

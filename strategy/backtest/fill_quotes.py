@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-import numpy as np
-
 from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.bars import Bars
-from strategy.signals.rolling import VOLATILITY_BARS, daily_volatility
+from strategy.signals.rolling import VOLATILITY_BARS, volatility_before
 
 #: Bars before a fill bar on which its volatility depends.
 IMPACT_BARS = VOLATILITY_BARS + 1
@@ -43,6 +41,6 @@ def fill_quotes(bars: Mapping[str, Bars], first: date, last: date, terms: Tradin
 
 def _before(bars: Bars) -> dict[date, float]:
     """Return the daily volatility up to the bar before each, by the bar's date."""
-    known = np.concatenate([[np.nan], daily_volatility(bars.adjusted_close)[:-1]])
+    known = volatility_before(bars.adjusted_close)
     days: list[date] = bars.open_time.astype("datetime64[D]").tolist()
     return dict(zip(days, known.tolist(), strict=True))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from strategy.kernel.forward_pass import LANES, Block, KernelInputs, Ledger, Rule, compiled, inner
+from strategy.kernel.forward_pass import LANES, Block, Charges, KernelInputs, Ledger, Rule, compiled, inner
 from strategy.kernel.simulate import AccountMarket, kernel_inputs, over_lanes, rule_of, run
 from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import SizingParams
@@ -27,10 +27,12 @@ def account(target: Tensor, market: AccountMarket, params: SizingParams, threads
     The result is float64 on the target's device. The gradient is exact away from kinks. At a kink it is that of one
     side: a trade of exactly 0 counts as a buy; a position of exactly 0 as long; a long value of exactly the equity as
     idle cash; a drawdown at either knee as on its flat side; an equity equal to the peak as the new peak, and of
-    equal peaks the latest counts. An account without equity has targets of 0 whatever x is. A target that is not
-    followed has a gradient of 0. A position exactly at an edge of its rebalance band counts as kept: the gradient of
-    its target is 0, and the position passes on its own. With a band the equity jumps where a target crosses 0 or comes
-    to 0 and where the cap on exposure begins to override the band; the gradient there is that of the branch taken.
+    equal peaks the latest counts. Impact grows with the power 1.5 of what is traded, so that its derivative at a trade
+    of 0 is 0; where slippage and impact come to exactly the whole open, it is that of a larger trade. An account
+    without equity has targets of 0 whatever x is. A target that is not followed has a gradient of 0. A position exactly
+    at an edge of its rebalance band counts as kept: the gradient of its target is 0, and the position passes on its
+    own. With a band the equity jumps where a target crosses 0 or comes to 0 and where the cap on exposure begins to
+    override the band; the gradient there is that of the branch taken.
 
     Raises ValueError if the target does not fit the market.
     """
@@ -45,7 +47,7 @@ class _Account(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, target: Tensor, market: AccountMarket, params: SizingParams, threads: int) -> Tensor:
         rule = rule_of(params)
-        ledger = run(kernel_inputs(target.detach().numpy(), market), rule, threads)
+        ledger = run(kernel_inputs(target.detach().numpy(), market), rule, threads, market.charges)
         # This is the ledger's own array; it is saved so that torch refuses a backward pass if it was modified since.
         equity = torch.from_numpy(ledger.equity)
         ctx.save_for_backward(target, equity)
@@ -64,7 +66,7 @@ class _Account(torch.autograd.Function):
             target=np.empty(target.shape),
             equity=np.array(equity.numpy(), order="C"),
         )
-        over_lanes(partial(backward, reverse), equity.shape[1], threads)
+        over_lanes(partial(backward, reverse, market.charges), equity.shape[1], threads)
         return torch.from_numpy(reverse.target), None, None, None
 
 
@@ -83,7 +85,7 @@ class Reverse(NamedTuple):
 
 
 @compiled
-def backward(reverse: Reverse, first: int, last: int) -> None:
+def backward(reverse: Reverse, charges: Charges | None, first: int, last: int) -> None:
     """Fill in the gradient for paths `first` to `last`: the adjoint of each forward step, from the last row up."""
     T, S, _ = reverse.target.shape
     work = np.empty(UNITS + 2 * S * LANES)
@@ -102,6 +104,8 @@ def backward(reverse: Reverse, first: int, last: int) -> None:
             if t > 0:
                 _financed(reverse, work, t, block)
                 _settled(reverse, work, t, block)
+                if charges is not None:
+                    _charged(reverse, charges, work, t, block)
 
 
 @inner
@@ -236,3 +240,24 @@ def _settled(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
             sold = work[LAMBDA + n] * (opening[n] - last[n] + charge)
             work[wanted + n] = bought if session[n] else work[wanted + n]
             work[units + n] = financing + (sold if session[n] else work[units + n])
+
+
+@inner
+def _charged(reverse: Reverse, charges: Charges, work: FloatArray, t: int, block: Block) -> None:
+    """Apply the adjoint of fees per unit and impact to the units held before and those wanted before."""
+    begin, end = block
+    inputs = reverse.inputs
+    for s in range(reverse.target.shape[1]):
+        before, held = reverse.ledger.held[t - 1, s, begin:end], reverse.ledger.held[t, s, begin:end]
+        opening, session = inputs.opening[t, s, begin:end], inputs.session[t, s, begin:end]
+        per_unit, impact = charges.per_unit[t, s, begin:end], charges.impact[t, s, begin:end]
+        most, wanted = charges.most[s, begin:end], UNITS + 2 * s * LANES
+        units = wanted + LANES
+        for n in range(end - begin):
+            share = impact[n] * np.sqrt(abs(held[n] - before[n]))
+            # The money lost grows with the units to the power of 1.5, and in proportion once all of the open is lost.
+            lost = 1.5 * share if share < most[n] else most[n]
+            pull = work[LAMBDA + n] * (per_unit[n] + lost * opening[n]) if session[n] else 0.0
+            charge = pull if held[n] >= before[n] else -pull
+            work[wanted + n] -= charge
+            work[units + n] += charge

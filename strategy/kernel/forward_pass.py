@@ -46,6 +46,14 @@ class KernelInputs(NamedTuple):
     drawdown: FloatArray
 
 
+class Charges(NamedTuple):
+    """What an order costs beside a share of its notional, as both passes read it; see AccountMarket."""
+
+    per_unit: FloatArray
+    impact: FloatArray
+    most: FloatArray
+
+
 class Ledger(NamedTuple):
     """Results of the forward pass: adjusted units `held` (T, S, N) after the fills of a row; the rest is (T, N).
 
@@ -86,8 +94,13 @@ def inner(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @compiled
-def forward(inputs: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: int) -> None:
-    """Fill in the ledger for paths `first` to `last`."""
+def forward(  # noqa: PLR0913  # what the compiler specialises on is an argument of its own
+    inputs: KernelInputs, charges: Charges | None, ledger: Ledger, rule: Rule, first: int, last: int
+) -> None:
+    """Fill in the ledger for paths `first` to `last`.
+
+    It is compiled once without charges and once with them, so that accounts without pay nothing for them.
+    """
     T, S, _ = inputs.target.shape
     work = np.empty(WANTED + S * LANES)
     for begin in range(first, last, LANES):
@@ -96,6 +109,8 @@ def forward(inputs: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: 
         for t in range(T):
             if t > 0:
                 _settle(inputs, ledger, work, t, block)
+                if charges is not None:
+                    _charge(inputs, charges, ledger, work, t, block)
                 if inputs.owed.shape[1] == 1:
                     _account(inputs, work, t, block)
                 else:
@@ -152,6 +167,22 @@ def _settle(inputs: KernelInputs, ledger: Ledger, work: FloatArray, t: int, bloc
             work[SHORT + n] -= min(value, 0.0)
             charge = cost[n] * abs(held[n] - before[n]) * opening[n]
             work[GAIN + n] += before[n] * (opening[n] - last[n]) + held[n] * (mark[n] - opening[n]) - charge
+
+
+@inner
+def _charge(  # noqa: PLR0913  # as in `forward`
+    inputs: KernelInputs, charges: Charges, ledger: Ledger, work: FloatArray, t: int, block: Block
+) -> None:
+    """Take the fee per unit and the impact of the orders that were filled off the gain."""
+    begin, end = block
+    for s in range(inputs.target.shape[1]):
+        before, held = ledger.held[t - 1, s, begin:end], ledger.held[t, s, begin:end]
+        opening, most = inputs.opening[t, s, begin:end], charges.most[s, begin:end]
+        per_unit, impact = charges.per_unit[t, s, begin:end], charges.impact[t, s, begin:end]
+        for n in range(end - begin):
+            units = abs(held[n] - before[n])
+            lost = min(impact[n] * np.sqrt(units), most[n])
+            work[GAIN + n] -= (per_unit[n] + lost * opening[n]) * units
 
 
 @inner

@@ -1,11 +1,13 @@
 """Accounts of a sweep, run in parallel by the compiled kernel: the inputs of the points, and their results.
 
-The kernel's account is the exact one without lots, rounding, or limits on turnover and order size. It does not reserve
-exposure for positions in closed markets, and a delisted symbol keeps its last mark.
+The kernel's account is the exact one without lots, minimum fees, rounding, or limits on turnover and order size, the
+share of a bar's volume among them. It does not reserve exposure for positions in closed markets, and a delisted symbol
+keeps its last mark.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 
 import numpy as np
@@ -16,6 +18,7 @@ from strategy.account.risk_free import risk_free
 from strategy.account.trading_terms import TradingTerms
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.kernel.grid import Point, account_rule
+from strategy.kernel.order_charges import FillBars, charges, fill_bars, order_costs
 from strategy.kernel.simulate import AccountMarket, rates_between, simulate
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Instrument, account_days_per_year
@@ -39,9 +42,13 @@ DEFAULT_LIMITS = RiskLimits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelRules:
-    """What all points of a panel share besides account and strategy; of the limits only `stale_days` is applied."""
+    """What all points of a panel share besides account and strategy; of the limits only `stale_days` is applied.
+
+    `capital` is the money with which each starts, which decides its market impact; None: not known.
+    """
 
     limits: RiskLimits = DEFAULT_LIMITS
+    capital: Decimal | None = None
     allocation: Allocation = Allocation.INVERSE_VOL
     estimator: VolatilityEstimator = VolatilityEstimator.EWMA
 
@@ -57,7 +64,8 @@ class SweepPanel:
     There are T dates, and S symbols in sorted order. `sizing` holds the estimates at each close, its signal 0 where no
     position is allowed. `tradable` (T, S) marks where a target is followed, `left` (T, S) where that is 0 because the
     symbol has left the universe. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) are the
-    calendar days since the previous date. `floor` (S,) is the lowest exposure allowed.
+    calendar days since the previous date. `fills` is what fees per share and impact read of the bars, and `floor` (S,)
+    the lowest exposure allowed.
     """
 
     instruments: tuple[Instrument, ...]
@@ -71,6 +79,7 @@ class SweepPanel:
     open: FloatArray
     close: FloatArray
     days: FloatArray
+    fills: FillBars
     floor: FloatArray
 
     @property
@@ -136,6 +145,7 @@ def sweep_panel(
         open=panel.at_sessions(series.open * series.factor for series in ordered)[window],
         close=panel.at_sessions(series.close * series.factor for series in ordered)[window],
         days=days[window],
+        fills=fill_bars(panel, ordered, rules.capital).since(window),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in traded]),
     )
 
@@ -218,7 +228,8 @@ def sweep_market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
     N = len(chunk)
     due = rebalancing_rows(panel.open_time, chunk[0].sizing.rebalance_every)
     tradable = panel.tradable & (due[:, None] | panel.left)
-    cost = [[point.costs.fraction(name) for point in chunk] for name in panel.instruments]
+    costs = [point.costs for point in chunk]
+    cost = [[each.fraction(name) for each in costs] for name in panel.instruments]
     return AccountMarket(
         open=np.repeat(panel.open[:, :, None], N, axis=2),
         close=np.repeat(panel.close[:, :, None], N, axis=2),
@@ -227,4 +238,5 @@ def sweep_market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
         cost=np.array(cost),
         rates=rates_between(chunk[0].costs.financing, panel.open_time),
         drawdown=np.zeros(N),
+        charges=charges(panel.fills.lanes, order_costs(costs, panel.instruments)),
     )

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 from strategy.account.interest_rates import FinancingTerms, RateArrays
-from strategy.kernel.forward_pass import BoolArray, KernelInputs, Ledger, Rule, forward
+from strategy.kernel.forward_pass import BoolArray, Charges, KernelInputs, Ledger, Rule, forward
+from strategy.kernel.order_charges import demand_right
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.portfolio.rebalancing import CAP_ROUNDING, banded
@@ -40,6 +41,9 @@ class AccountMarket:
     `drawdown` (N,) is that of each path at its start: the peak before row 0 is
     1 / (1 − drawdown), and counts in the look-back window as row −1.
 
+    With `charges` an order of u adjusted units at the open O costs u · (per_unit + O · min(impact · √u, most)) besides:
+    `per_unit` and `impact` (T, S, N) are those of the fill's row, `most` (S, N) is what slippage leaves of the open.
+
     Raises ValueError if shapes do not match or a number is out of range.
     """
 
@@ -50,6 +54,7 @@ class AccountMarket:
     cost: FloatArray
     rates: RateArrays
     drawdown: FloatArray
+    charges: Charges | None = None
     #: Opens and closes, with the last mark where there is no session and 0 before the first.
     opening: FloatArray = field(init=False, repr=False)
     mark: FloatArray = field(init=False, repr=False)
@@ -79,6 +84,9 @@ class AccountMarket:
         wide = max(completed[name].shape[1] for name in ("owed", "earned", "lent"))
         for name in ("owed", "earned", "lent"):
             completed[name] = as_lanes(np.broadcast_to(completed[name], (len(mark), wide)))
+        if self.charges is not None:
+            demand_right(self.charges, self.close.shape)
+            object.__setattr__(self, "charges", Charges(*map(as_lanes, self.charges)))
         for name, value in completed.items():
             object.__setattr__(self, name, value)
 
@@ -189,7 +197,7 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
     array([1.    , 1.05  , 1.1025])
     """
     rule = rule_of(params)
-    ledger = run(kernel_inputs(target, market), rule, threads)
+    ledger = run(kernel_inputs(target, market), rule, threads, market.charges)
     exposure, turnover = np.empty_like(ledger.held), np.zeros_like(ledger.equity)
     rows = max(1, CHUNK_NUMBERS // target[0].size)
     for first in range(0, len(target), rows):
@@ -248,11 +256,11 @@ def rule_of(params: SizingParams) -> Rule:
     )
 
 
-def run(inputs: KernelInputs, rule: Rule, threads: int) -> Ledger:
-    """Run the forward pass over all paths."""
+def run(inputs: KernelInputs, rule: Rule, threads: int, charges: Charges | None = None) -> Ledger:
+    """Run the forward pass over all paths, with what their market charges for orders beside a share of the notional."""
     T, S, N = inputs.target.shape
     ledger = Ledger(np.empty((T, S, N)), np.empty((T, N)), np.empty((T, N)), np.empty((T, N), np.int32))
-    over_lanes(partial(forward, inputs, ledger, rule), N, threads)
+    over_lanes(partial(forward, inputs, charges, ledger, rule), N, threads)
     return ledger
 
 

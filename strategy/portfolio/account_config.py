@@ -1,6 +1,7 @@
 """Configuration of an account: its strategy, symbols, sizing, limits and trading terms."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from strategy.account.trading_terms import TradingTerms
 from strategy.portfolio.rebalancing import Frequency
@@ -14,6 +15,8 @@ from strategy.signals.strategies import Strategy
 class AccountConfig:
     """Configuration of an account: strategy, symbols (sorted), sizing, risk limits and trading terms.
 
+    `capital` is what accounts that are trained and judged on start with, whose orders move the price; None: not known.
+
     Raises ValueError if the symbols are not sorted and distinct, or if one of them has no instrument.
     """
 
@@ -22,6 +25,7 @@ class AccountConfig:
     sizing: SizingParams
     limits: RiskLimits
     terms: TradingTerms
+    capital: Decimal | None = None
 
     def __post_init__(self) -> None:
         if not self.symbols or tuple(sorted(set(self.symbols))) != self.symbols:

@@ -79,6 +79,14 @@ def daily_volatility(close: FloatArray) -> FloatArray:
     return result
 
 
+def volatility_before(close: FloatArray) -> FloatArray:
+    """Return the daily volatility up to the bar before each, (T,): what is known of it at the bar's open.
+
+    NaN before 128 closes.
+    """
+    return np.concatenate([[np.nan], daily_volatility(close)[:-1]])
+
+
 def annual_volatility(close: FloatArray, days_per_year: int) -> FloatArray:
     """Return daily volatility times the square root of the calendar's days per year, (T,)."""
     result: FloatArray = daily_volatility(close) * np.sqrt(float(days_per_year))

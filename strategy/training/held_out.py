@@ -141,7 +141,12 @@ class HeldOut:
         )
         dates = side_by_side({symbol: series.open_time for symbol, series in past.bars.items()}).open_time
         sizing = config.sizing
-        rules = PanelRules(limits=config.limits, allocation=sizing.allocation, estimator=sizing.volatility_estimator)
+        rules = PanelRules(
+            limits=config.limits,
+            capital=config.capital,
+            allocation=sizing.allocation,
+            estimator=sizing.volatility_estimator,
+        )
         panel = sweep_panel(past.bars, config.terms.instruments, traded, dates[span.start], rules)
         symbols = tuple(instrument.symbol for instrument in panel.instruments)
         point = Point(symbols=symbols, strategy=traded, sizing=config.sizing, costs=config.terms.costs)

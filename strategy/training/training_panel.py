@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account.interest_rates import RateArrays
+from strategy.kernel.forward_pass import Charges
+from strategy.kernel.order_charges import FillBars, OrderCosts, charges, fill_bars, order_costs
 from strategy.kernel.simulate import AccountMarket, rates_between
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
@@ -34,8 +36,8 @@ class TrainingPanel:
     unknown; `weight` (U, S) is g·b·k, which turns a signal into an exposure, 0 where no position is allowed. `tradable`
     (U, S) marks where a target is followed, `left` (U, S) where it is 0 because the symbol has left the universe.
     `open` and `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the previous
-    account date; `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the lowest exposure
-    allowed.
+    account date; `cost` (S,) is fee and slippage as a fraction of the traded notional, `order_costs` (S, 1) what orders
+    cost besides, given their `fills`, and `floor` (S,) the lowest exposure allowed.
     """
 
     dates: Panel
@@ -48,6 +50,8 @@ class TrainingPanel:
     close: FloatArray
     days: FloatArray
     cost: FloatArray
+    order_costs: OrderCosts
+    fills: FillBars
     floor: FloatArray
     sizing: SizingParams
     rates: RateArrays
@@ -80,7 +84,13 @@ class TrainingPanel:
             cost=np.repeat(cost_multiplier * self.cost[:, None], len(first), axis=1),
             rates=RateArrays(**{each.name: getattr(self.rates, each.name)[rows] for each in fields(RateArrays)}),
             drawdown=np.zeros(len(first)),
+            charges=self._charges(rows, cost_multiplier),
         )
+
+    def _charges(self, rows: NDArray[np.int64], cost_multiplier: float) -> Charges | None:
+        if self.order_costs.none:
+            return None
+        return charges(self.fills.of_accounts(rows), self.order_costs.times(cost_multiplier))
 
     def rebalanced(self, span: range, cost_multiplier: float) -> AccountMarket:
         """Return the market of one account on the span's dates and the one after, with targets followed when due."""
@@ -124,6 +134,8 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         close=panel.at_sessions(series.close * series.factor for series in ordered),
         days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
         cost=np.array([costs.fraction(instrument) for instrument in instruments]),
+        order_costs=order_costs([costs], instruments),
+        fills=fill_bars(panel, ordered, config.capital),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in instruments]),
         sizing=sizing,
         rates=rates_between(costs.financing, panel.open_time),

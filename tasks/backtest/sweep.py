@@ -14,6 +14,7 @@ from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect
 from storage.models import trials
 from storage.models.trials import Trial
+from strategy.backtest.day_loop import Replay
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.metrics import Metrics
@@ -34,6 +35,7 @@ from tasks.backtest.sweep_chunks import (
     Work,
     cut_work,
     exact_replays,
+    fill_warnings,
     panel_key,
     points_limited,
     signals_of,
@@ -50,7 +52,7 @@ from tasks.validation.gate import inspect
 #: Most daily returns of all points together: 2 GB, held in up to three copies.
 MOST_RETURNS = 250_000_000
 #: Arrays (dates × symbols) that every strategy of a grid holds, and the most numbers in those of all together: 2 GB.
-PANEL_ARRAYS = 8
+PANEL_ARRAYS = 10
 MOST_ESTIMATES = 250_000_000
 
 
@@ -172,8 +174,8 @@ def _slower(work: Sequence[Work]) -> list[str]:
     if not exact:
         return []
     return [
-        f"{INSTRUMENT_FILE} states lots or fees that the compiled account lacks: {exact:,} points run the exact "
-        "account, which takes far longer"
+        f"{INSTRUMENT_FILE} states lots or minimum fees, which the compiled account lacks: {exact:,} points run the "
+        "exact account, which takes far longer"
     ]
 
 
@@ -201,6 +203,7 @@ def gathered(job: Job, market: SweepMarket, warnings: Sequence[str], parts: Sequ
     net = return_matrix([(part.open_time[1:], part.swept.net) for part in parts])
     best = _best(results)
     chosen = results[best].point
+    replayed, exact = _exact(chosen, market)
     return Sweep(
         job=job,
         dates=_dates([part.open_time for part in parts]),
@@ -208,11 +211,11 @@ def gathered(job: Job, market: SweepMarket, warnings: Sequence[str], parts: Sequ
         net=net,
         days_per_year=max(part.days_per_year for part in parts),
         best=best,
-        exact=_exact(chosen, market),
-        hold=_exact(replace(chosen, strategy=BASELINE), market),
+        exact=exact,
+        hold=_exact(replace(chosen, strategy=BASELINE), market)[1],
         tried=_counted(job, results, market),
         data_sha256=market.data_sha256({result.point.strategy for result in results}),
-        warnings=(*warnings, *_capped(results[best], market)),
+        warnings=(*warnings, *_capped(results[best], market), *fill_warnings(market, chosen, replayed)),
     )
 
 
@@ -299,11 +302,11 @@ def _capped(best: Result, market: SweepMarket) -> list[str]:
     return [f"best point: {sentence}" for sentence in found]
 
 
-def _exact(point: Point, market: SweepMarket) -> Metrics:
-    """Return the metrics of the point's exact account."""
+def _exact(point: Point, market: SweepMarket) -> tuple[Replay, Metrics]:
+    """Return the point's exact account, and its metrics."""
     (replayed,) = exact_replays(market, [point], signals_of(market, point))
     traded = {symbol: market.instruments[symbol] for symbol in point.symbols}
-    return measure(replayed, traded, point.costs.financing)
+    return replayed, measure(replayed, traded, point.costs.financing)
 
 
 def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialLog:

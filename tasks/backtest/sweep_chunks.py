@@ -10,6 +10,7 @@ import numpy as np
 
 from strategy.backtest.day_loop import Replay, replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.evaluation.metrics import excess_returns
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import PanelRules, SweepPanel, Swept, sweep_panel, swept
@@ -26,7 +27,9 @@ from strategy.signals.faults import StrategyRefused
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
-from tasks.backtest.measured import equity_of, measure
+from tasks.backtest.measured import cash_of, equity_of, measure
+from tasks.notices.impact import without_impact
+from tasks.notices.missed_orders import cut_orders
 from tasks.run.job import RunConfig
 from tasks.strategies.grid_points import at_point
 from tasks.strategy_process.parameter_values import described
@@ -141,7 +144,9 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
 
 def _panel(market: SweepMarket, key: PanelKey) -> SweepPanel:
     """Return the panel of some points. Raises StrategyRefused, with the strategy's parameters."""
-    rules = PanelRules(limits=market.limits, allocation=key.allocation, estimator=key.estimator)
+    rules = PanelRules(
+        limits=market.limits, capital=market.policy.capital, allocation=key.allocation, estimator=key.estimator
+    )
     first = np.datetime64(market.dates(key.symbols)[0], "us")
     bars = market.seen_by(key.strategy, key.symbols)
     try:
@@ -173,8 +178,8 @@ def traded(work: Work) -> Swept:
     view = signals_of(market, points[0])
     replays = exact_replays(market, points, view)
     instruments = {symbol: market.instruments[symbol] for symbol in points[0].symbols}
-    equity = np.column_stack([equity_of(replayed) for replayed in replays])
-    before, change = equity[:-1], np.diff(equity, axis=0)
+    equity = [equity_of(replayed) for replayed in replays]
+    riskless = [cash_of(replayed, point.costs.financing) for point, replayed in zip(points, replays, strict=True)]
     capped = [days.any.mean() for days in points_limited(market, points, view)]
     return Swept(
         points=points,
@@ -182,7 +187,7 @@ def traded(work: Work) -> Swept:
             measure(replayed, instruments, point.costs.financing)
             for point, replayed in zip(points, replays, strict=True)
         ),
-        net=np.divide(change, before, out=np.zeros_like(change), where=before > 0),
+        net=np.column_stack([excess_returns(one, cash) for one, cash in zip(equity, riskless, strict=True)]),
         capped=np.array(capped),
     )
 
@@ -197,6 +202,16 @@ def exact_replays(market: SweepMarket, points: Sequence[Point], view: AlignedSig
         quotes = fill_quotes(bars, dates[0], dates[-1], config.terms)
         result.append(replay(view, quotes, dates, market.policy.capital, config))
     return result
+
+
+def fill_warnings(market: SweepMarket, point: Point, replayed: Replay) -> list[str]:
+    """Return warnings about a point's orders that were cut to a share of the volume, or have none of their impact.
+
+    The compiled account cuts no order.
+    """
+    dates, bars, terms = market.dates(point.symbols), market.of(point.symbols), _config(market, point).terms
+    unmoved = without_impact(replayed.fills, fill_quotes(bars, dates[0], dates[-1], terms), terms)
+    return [*cut_orders({"best point": replayed}, bars), *(f"best point: {sentence}" for sentence in unmoved)]
 
 
 def points_limited(market: SweepMarket, points: Sequence[Point], view: AlignedSignals) -> list[LimitedDays]:

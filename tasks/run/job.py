@@ -50,7 +50,12 @@ class RunConfig:
         traded = {symbol: on_stated_terms(instrument, stated) for symbol, instrument in instruments.items()}
         terms = TradingTerms(account=account, instruments=traded, costs=self.costs)
         return AccountConfig(
-            strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms
+            strategy=self.strategy,
+            symbols=symbols,
+            sizing=self.sizing,
+            limits=self.limits,
+            terms=terms,
+            capital=self.capital,
         )
 
 

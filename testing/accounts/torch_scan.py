@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from strategy.kernel.forward_pass import Charges
 from strategy.kernel.simulate import AccountMarket
 from strategy.portfolio.rebalancing import CAP_ROUNDING
 from strategy.portfolio.sizing import SizingParams
@@ -41,7 +42,10 @@ def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tens
             cash = cash - days[t] / 365.0 * (borrow[t - 1] * debt + lent[t - 1] * short - idle[t - 1] * own)
             trade = torch.where(session[t], wanted - held, 0.0)
             notional = trade * torch.where(session[t], opens[t], 0.0)
-            cash = cash - (notional + cost * torch.where(trade >= 0, notional, -notional)).sum(0)
+            paid = cost * torch.where(trade >= 0, notional, -notional)
+            if market.charges is not None:
+                paid = paid + charged(trade, torch.where(session[t], opens[t], 0.0), market.charges, t)
+            cash = cash - (notional + paid).sum(0)
             held = torch.where(session[t], wanted, held)
         mark = torch.where(session[t], closes[t], mark)
         equity = cash + (held * mark).sum(0)
@@ -60,6 +64,14 @@ def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tens
             full = within_band(full, Position(held=held, mark=mark, followed=followed), equity, params)
         wanted = torch.where(followed, full, wanted)
     return torch.stack(before[1:])
+
+
+def charged(trade: Tensor, opens: Tensor, charges: Charges, t: int) -> Tensor:
+    """What the orders (S, N) filled at row t cost in fees per unit and impact."""
+    per_unit, impact, most = (torch.from_numpy(each) for each in (charges.per_unit[t], charges.impact[t], charges.most))
+    units = torch.where(trade >= 0, trade, -trade)
+    lost = torch.where(impact * units.detach().sqrt() < most, impact * units**1.5, most * units)
+    return per_unit * units + opens * lost
 
 
 def within_band(full: Tensor, position: Position, equity: Tensor, params: SizingParams) -> Tensor:

@@ -19,9 +19,11 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import FinancingTerms, constant
 from strategy.account.money import exact
 from strategy.account.orders import Fill
 from strategy.builtin.registry import BASELINE, VOL_TARGET
+from strategy.evaluation.sharpe import sharpe
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point
 from strategy.market.instrument_terms import INSTRUMENT_FILE
@@ -151,12 +153,40 @@ def test_a_sweep_runs_the_exact_account_where_the_compiled_one_lacks_what_is_sta
     tested = backtest(job, Window(strategies=(VOL_TARGET,), start=DAYS[0]), SampleBars)
     assert swept.results[0].metrics.sharpe_raw == swept.exact.sharpe_raw == tested.net.metrics.sharpe_raw
     assert any("exact account" in warning for warning in swept.warnings)
+    # Its returns are above the risk-free rate, as those of the compiled account.
+    rates = constant(Decimal("0.05"))
+    dated = replace(point, costs=replace(point.costs, financing=FinancingTerms(rates=rates, risk_free=rates)))
+    above = sweep(job, ((dated,), DAYS[0]), SampleBars, side_by_side(1))
+    assert above.exact.sharpe != above.exact.sharpe_raw
+    assert sharpe(above.net[:, 0], above.days_per_year) == pytest.approx(above.exact.sharpe)
     # Given fees replace all that is stated; the whole lots remain, and with them the exact account.
     given = replace(point, costs=replace(point.costs, fee_bps=Decimal(0)))
     cheaper = sweep(job, ((given,), DAYS[0]), SampleBars, side_by_side(1))
     assert cheaper.exact.total_return > swept.exact.total_return
     plain = replace(point, costs=Costs(financing=point.costs.financing))
     assert not any("exact account" in w for w in sweep(job, ((plain,), DAYS[0]), SampleBars, side_by_side(1)).warnings)
+
+
+def test_a_sweep_of_an_impact_runs_the_compiled_account(home: Path) -> None:
+    (home / INSTRUMENT_FILE).write_text('[symbols."^GSPC"]\nhalf_spread_bps = 2\nimpact = 10\n', encoding="utf-8")
+    job = a_job(home, DAYS[-1])
+    point = Point(symbols=("^GSPC",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
+    start = date(2016, 1, 4)
+    swept = sweep(job, ((point,), start), SampleBars, side_by_side(1))
+    assert not any("exact account" in warning for warning in swept.warnings)
+    assert swept.results[0].metrics.total_return == pytest.approx(swept.exact.total_return, abs=1e-6)
+    free = replace(point, costs=replace(point.costs, slippage_bps=Decimal(2)))
+    cheaper = sweep(job, ((free,), start), SampleBars, side_by_side(1))
+    assert cheaper.exact.total_return > swept.exact.total_return + 1e-4
+
+
+def test_the_best_points_orders_that_the_volume_cuts_are_told(home: Path) -> None:
+    (home / INSTRUMENT_FILE).write_text('[symbols."^GSPC"]\nimpact = 1\n', encoding="utf-8")
+    settings = load({"home": home, **GIVEN, "capital": 10**12})
+    job = plan(settings, SampleBars(), Request(account="daily", as_of=date(2000, 3, 1), clock=NOW))
+    point = Point(symbols=("^GSPC",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
+    told = sweep(job, ((point,), date(1999, 12, 1)), SampleBars, side_by_side(1)).warnings
+    assert any("best point: " in warning and "10% of the volume" in warning for warning in told)
 
 
 def test_a_fee_per_share_on_fractions_is_refused_before_anything_is_fetched(home: Path) -> None:

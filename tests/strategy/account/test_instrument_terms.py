@@ -11,7 +11,6 @@ from strategy.account.orders import Order, Side
 from strategy.account.paper_fills import fill_at_open
 from strategy.account.quotes import Quote
 from strategy.account.trading_terms import TradingTerms
-from strategy.exit_codes import UsageError
 from strategy.market.instrument_terms import InstrumentTable, InstrumentTerms, SymbolClass
 from strategy.market.instruments import Calendar, Instrument
 
@@ -72,12 +71,13 @@ def test_the_class_holds_where_the_symbol_states_nothing() -> None:
     assert Costs(instruments=table).fee(coin) == Decimal("0.001")
 
 
-def test_the_compiled_account_refuses_a_fee_per_share() -> None:
-    with pytest.raises(UsageError, match=r"per_share of SPY is 0.005, and a training knows proportional costs"):
-        stated(per_share="0.005").fraction(SHARE)
-    assert stated(fee_bps="2").compiled([SHARE])
-    for terms in ({"lot": "1"}, {"min_fee": "1"}, {"per_share": "0.005"}):
+def test_the_compiled_account_has_all_but_lots_and_minimum_fees() -> None:
+    assert stated(fee_bps="2", per_share="0.005", impact="1").compiled([SHARE])
+    for terms in ({"lot": "1"}, {"min_fee": "1"}):
         assert not stated(**terms).compiled([SHARE])
+    # What is proportional; the fee per share replaces the default of the class.
+    assert stated(per_share="0.005", half_spread_bps="3").fraction(SHARE) == 0.0
+    assert Costs(instruments=stated(fee_bps="2", half_spread_bps="3").instruments).fraction(SHARE) == 0.0005
 
 
 @pytest.mark.parametrize(("name", "value"), [("lot", "0"), ("tick", "-1"), ("min_fee", "-0.01"), ("per_share", "NaN")])

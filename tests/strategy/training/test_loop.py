@@ -1,12 +1,15 @@
 """Training learns what is there, the same every time, and fails in one sentence."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
 import torch
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.market.bars import make_bars
+from strategy.market.instrument_terms import InstrumentTable, InstrumentTerms
 from strategy.networks.transformer import NetworkShape, new_network, to_arrays
 from strategy.training.fit import fitted, last_learned
 from strategy.training.loop import Trained, TrainingDiverged, TrainingSet, train
@@ -77,6 +80,20 @@ def test_training_twice_gives_the_same_bytes() -> None:
     for member, other in zip(first.members, second.members, strict=True):
         weights, again = to_arrays(member.network), to_arrays(other.network)
         assert all(weights[name].tobytes() == again[name].tobytes() for name in weights)
+
+
+def test_training_and_gate_charge_fees_per_share_and_impact() -> None:
+    bars = {symbol: replace(one, volume=np.full(len(one), 1e5)) for symbol, one in market(walk("A", 1)).items()}
+    stated = InstrumentTable(symbols={"A": InstrumentTerms(per_share=Decimal("0.05"), impact=Decimal(2))})
+    free = mandate(bars)
+    dear = replace(free, terms=replace(free.terms, costs=Costs(instruments=stated)), capital=Decimal(1_000_000))
+    found = {name: train(SMALL, TrainingSet(market=training_panel(bars, of)), BRIEF) for name, of in
+             (("free", free), ("dear", dear), ("larger", replace(dear, capital=Decimal(9_000_000))))}  # fmt: skip
+    losses = {name: of.members[0].losses[0] for name, of in found.items()}
+    assert losses["free"] < losses["dear"] < losses["larger"]
+    gates = {name: of.prior_gate.net.sum() for name, of in found.items()}
+    assert gates["free"] > gates["dear"] > gates["larger"]
+    assert found["dear"].members[0].losses[1] != losses["dear"]
 
 
 def test_members_differ_and_so_do_seeds() -> None:
