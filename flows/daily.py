@@ -17,7 +17,7 @@ from flows.config.wall_clock import clock
 from flows.planning.adapters import broker_factory, open_source, source_factory
 from flows.planning.kept_terms import on_kept_terms
 from flows.planning.own_strategy import admit
-from flows.planning.plan import Request, RequestRefused, holiday, plan
+from flows.planning.plan import Request, RequestRefused, holiday, outline
 from flows.runs.docstrings import documented
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
@@ -92,8 +92,8 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     settings = load(given)
     open_broker = broker_factory(settings)
     bars = open_source(settings)
-    job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))
-    job = on_kept_terms(settings, job)
+    request = Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker)
+    job = on_kept_terms(settings, outline(settings, bars, request))
     demand_own(job)
     admit(settings, account, job.policy.strategy, clock())
     done = finished(job)

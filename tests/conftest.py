@@ -33,6 +33,8 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_HOME=str(Path(_SESSION.name) / "prefect"),
     TURBODMT_HOME=str(Path(_SESSION.name) / "home"),
+    # Most made-up bars lie after the shipped bills; tests of the defaults ask for `default_rates`.
+    TURBODMT_FINANCING_RATE="0.05",
 )
 # Threads of BLAS and torch that wait for one another spin, at the cost of the tests beside them.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
@@ -95,6 +97,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "turbodmt-home"
     monkeypatch.setenv("TURBODMT_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def default_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing; a run has the rates that an installation has without any setting."""
+    monkeypatch.delenv("TURBODMT_FINANCING_RATE")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -51,6 +51,7 @@ def test_the_readme_names_commands() -> None:
     assert {words[0] for words in commands(ROOT / "README.md")} >= {"daily", "backtest", "status", "bars", "doctor"}
 
 
+@pytest.mark.usefixtures("default_rates")
 @pytest.mark.parametrize("words", commands(ROOT / "README.md"), ids=" ".join)
 def test_every_command_of_the_readme_runs(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     if words[0] == "daily":

@@ -20,6 +20,8 @@ Names = str | Sequence[str]
 FILE = "file:"
 #: The parameters that stand for options of another name; the others have the option's name.
 PARAMETERS = {"start-date": "start", "end-date": "end", "symbol": "symbols", "source": "bars", "days": "days"}
+#: Options of settings that no call has a parameter for.
+SETTINGS = frozenset({"financing-rate", "rates"})
 #: An option, or a command between backticks, which stays as it is.
 _OPTION = re.compile(r"`[^`]*`|--([a-z]+(?:-[a-z]+)*)")
 
@@ -80,7 +82,12 @@ def in_terms_of_python() -> Iterator[None]:
     Traceback (most recent call last):
     flows.planning.plan.RequestRefused: start= is '2018'; it must be a date
 
-    A command to type, between backticks, keeps its options.
+    A command to type, between backticks, keeps its options; what calls take as `settings` is named so.
+
+    >>> with in_terms_of_python():
+    ...     raise RequestRefused("give --rates constant:0.02")
+    Traceback (most recent call last):
+    flows.planning.plan.RequestRefused: give the setting rates= constant:0.02
     """
     try:
         yield
@@ -94,4 +101,5 @@ def _parameter(found: re.Match[str]) -> str:
     name = found.group(1)
     if name is None:
         return found.group()
-    return f"{PARAMETERS.get(name, name).replace('-', '_')}="
+    which = "the setting " if name in SETTINGS else ""
+    return f"{which}{PARAMETERS.get(name, name).replace('-', '_')}="

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-WINDOW = ("--symbol", "SPY", "--start-date", "2020-01-01", "--end-date", "2021-01-01")
+WINDOW = ("--symbol", "SPY", "--start-date", "2020-01-01", "--end-date", "2021-01-01", "--financing-rate", "0.05")
 COLD_LIMIT_S, REPEAT_LIMIT_S = 300.0, 2.0
 REPEATS = 3
 

@@ -49,7 +49,7 @@ def bars_file(folder: Path, symbols: int) -> Path:
 def tested(home: Path, bars: Path, strategy: Strategy) -> Backtest:
     """The whole backtest, as the command line makes it."""
     request = between("backtest", None, None)
-    planned = plan_backtest({"home": home, "source": f"file:{bars}"}, request, strategy)
+    planned = plan_backtest({"home": home, "source": f"file:{bars}", "financing_rate": 0.05}, request, strategy)
     return run_planned(planned, Window(strategies=(strategy, BASELINE), start=request.since))
 
 

@@ -108,7 +108,7 @@ def main() -> None:
         grid = Path(folder) / "grid.toml"
         grid.write_text(GRID)
         window = ["--start-date", "2005-01-01", "--end-date", "2021-12-31"]
-        source = ["--symbol", "SPY", "--source", f"file:{given.bars.resolve()}"]
+        source = ["--symbol", "SPY", "--source", f"file:{given.bars.resolve()}", "--financing-rate", "0.05"]
         local([*source, *window, "--grid", str(grid)], given.runs)
     try:
         on_workers(given.runs)

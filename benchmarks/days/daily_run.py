@@ -46,6 +46,7 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
     write_bars(source, years)
     os.environ["TURBODMT_HOME"] = str(folder / f"home{years}")
     os.environ["TURBODMT_SOURCE"] = f"file:{source}"
+    os.environ["TURBODMT_FINANCING_RATE"] = "0.05"
     os.environ["TURBODMT_TRAINING_STEPS"] = "2"
     from flows.cli.prefect_run import prepare_run
 

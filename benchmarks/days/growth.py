@@ -50,7 +50,7 @@ def lived(home: Path, source: Path, day: date) -> float:
     from tasks.validation import gate as validate
 
     began = time.process_time()
-    settings = load({"home": home, "source": f"file:{source}", "strategy": "rules"})
+    settings = load({"home": home, "source": f"file:{source}", "strategy": "rules", "financing_rate": 0.05})
     job = plan(settings, open_source(settings), Request(account="daily", as_of=day, clock=datetime.now(tz=UTC)))
     ingest.ingest(job, source_factory(settings))
     gate = validate.validate(job)

@@ -52,6 +52,10 @@ def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
                 raise ConfigurationError(f"{option} and {OPTION} {name} are both given", "leave one of them out")
     except ConfigurationError as error:
         fail(str(error), Exit.USAGE, as_json=bool(options.get("as_json")))
+    if len(given.keys() & SHORTHANDS.keys()) == 1:
+        # The environment may hold the other one, which this one rules over.
+        for name in SHORTHANDS:
+            os.environ.pop(f"{PREFIX}{name.upper()}", None)
     os.environ.update({f"{PREFIX}{name.upper()}": value for name, value in given.items()})
 
 

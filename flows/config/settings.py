@@ -74,17 +74,17 @@ class Settings(BaseSettings):
 
     fee_bps: Bps | None = Field(default=None, description="fee; none: 10 for crypto, 1 for the rest")
     slippage_bps: Bps | None = Field(default=None, description="slippage; none: 5 for crypto, 1 for the rest")
-    rates: str = Field(
-        default="bills",
+    rates: str | None = Field(
+        default=None,
         pattern=r"^(bills|yahoo|constant:-?\d*\.?\d+|file:.+)$",
-        description="yearly interest rates: the bills of the sample, those of Yahoo, a constant or a file of dates and "
-        "rates",
+        description="yearly interest rates; none: yahoo for Yahoo's bars, 0 where prices are in USDT or another coin "
+        "that stands for a dollar, and bills for the rest",
     )
     borrow_spread: Rate = Field(default=0.015, description="what borrowed money costs above the rate, a fraction")
     cash_spread: Rate = Field(default=0.005, description="what cash earns below the rate, a fraction")
     short_fee: Rate = Field(default=0.005, description="yearly cost of short positions, a fraction")
     financing_rate: Rate | None = Field(
-        default=0.05,
+        default=None,
         description="flat yearly rate on what is borrowed or sold short, a fraction, in place of rates; none: rates",
     )
     instruments: dict[str, JsonValue] = Field(
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         default=VolatilityEstimator.EWMA, description="what estimates volatility: closes, or also daily ranges"
     )
     rebalance_band: float = Field(
-        default=0.0, ge=0, lt=1, description="distance from its target within which a position is kept, of equity"
+        default=0.0025, ge=0, lt=1, description="distance from its target within which a position is kept, of equity"
     )
     rebalance_every: Frequency = Field(
         default=Frequency.DAILY, description="how often positions are traded to their targets"
@@ -207,9 +207,10 @@ class Settings(BaseSettings):
 
     @field_validator("rates")
     @classmethod
-    def _rates_file(cls, rates: str) -> str:
-        named = rates.removeprefix("file:")
-        return rates if named == rates else f"file:{expanded(Path(named)).absolute()}"
+    def _rates_file(cls, rates: str | None) -> str | None:
+        if rates is None or not rates.startswith("file:"):
+            return rates
+        return f"file:{expanded(Path(rates.removeprefix('file:'))).absolute()}"
 
     @field_validator("instruments", mode="before")
     @classmethod

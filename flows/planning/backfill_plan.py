@@ -7,7 +7,7 @@ from exchange.ports import BarSource
 from flows.config.settings import Settings
 from flows.planning.deployed_accounts import ACCOUNT, TAKEN
 from flows.planning.kept_terms import on_kept_terms
-from flows.planning.plan import Request, RequestRefused, plan
+from flows.planning.plan import Request, RequestRefused, outline
 from tasks.backfill.runs import Backfill, own_account
 from tasks.run.runs import DAILY
 
@@ -36,7 +36,7 @@ def plan_backfill(settings: Settings, source: BarSource, wanted: BackfillRequest
             f"--account is {wanted.account!r}, which `turbodmt daily` trades; name another, or leave it out for one of "
             "its own"
         )
-    job = plan(settings, source, request)
+    job = outline(settings, source, request)
     if wanted.start > job.as_of:
         raise RequestRefused(
             f"--start-date is {wanted.start}, after the last closed bar of {source.name}, {job.as_of}; name that day "

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import inf
@@ -18,8 +18,8 @@ from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
-from flows.planning.financing import financing
-from strategy.account.fees_and_slippage import Costs, on_stated_terms
+from flows.planning.financing import financing, with_rates
+from strategy.account.fees_and_slippage import NO_COSTS, Costs, on_stated_terms
 from strategy.account.interest_rates import FinancingTerms
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
@@ -264,9 +264,22 @@ def demand_live(source: BarSource, request: Request) -> bool:
 
 
 def plan(settings: Settings, source: BarSource, request: Request, strategy: Strategy | None = None) -> Job:
-    """Return the job of one day: live for a streaming source unless a day is named; otherwise a replay.
+    """Return the job of one day on the settings' terms of financing. Raises what `outline` and `financing` raise."""
+    return financed(settings, outline(settings, source, request, strategy))
 
-    Without a `strategy` it is the one that the settings name. Raises StrategyRefused,
+
+def financed(settings: Settings, job: Job) -> Job:
+    """Return the outlined job on the settings' terms of financing. Raises what `financing` raises."""
+    in_force = settings.model_copy(update={"rates": settings.rates or json.loads(job.policy.config)["rates"]})
+    terms = financing(in_force, job.currency, job.as_of, job.now)
+    return replace(job, policy=run_config(in_force, job.policy.strategy, terms))
+
+
+def outline(settings: Settings, source: BarSource, request: Request, strategy: Strategy | None = None) -> Job:
+    """Return the job of one day without interest, for a run that needs no rate, or has yet to learn its account's.
+
+    It is live for a streaming source unless a day is named, and otherwise a replay. Without a `strategy` it is the one
+    that the settings name. Raises StrategyRefused,
     RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
     """
     live = demand_live(source, request)
@@ -284,8 +297,6 @@ def plan(settings: Settings, source: BarSource, request: Request, strategy: Stra
             f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
         )
     closed = _closed(instruments, as_of)
-    currency = _currency(instruments)
-    now = request.clock if live else min(closed, request.clock)
     return Job(
         home=settings.home,
         run_id=uuid4().hex,
@@ -293,15 +304,13 @@ def plan(settings: Settings, source: BarSource, request: Request, strategy: Stra
         source=source.name,
         symbols=symbols,
         as_of=as_of,
-        now=now,
+        now=request.clock if live else min(closed, request.clock),
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
         policy=run_config(
-            settings,
-            strategy or strategy_of(settings, request.account),
-            financing(settings, currency, as_of, now),
+            with_rates(settings, instruments), strategy or strategy_of(settings, request.account), NO_COSTS.financing
         ),
-        currency=currency,
+        currency=_currency(instruments),
         broker=request.broker,
         calendars=_named(source, symbols),
     )

@@ -98,7 +98,10 @@ class RateSeries:
         return sha256("\n".join(f"{day} {rate.normalize()}" for day, rate in rows).encode()).hexdigest()
 
     def _demand(self, row: int, day: date) -> None:
-        remedy = "charge a flat rate with --financing-rate 0.05, or give other rates, as --rates constant:0.02 does"
+        remedy = (
+            "charge a flat rate with --financing-rate 0.05, or give other rates, such as --rates yahoo for dollars or "
+            "--rates constant:0.02"
+        )
         if row < 0:
             raise RatesMissing(f"the rates of {self.name} begin on {self.dates[0]}, and {day} needs one; {remedy}")
         if not self.unending and day - self.dates[row] > timedelta(days=CARRIED_DAYS):

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from storage.accounts.terms import TermsCause
-from storage.database import connect
+from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from strategy.exit_codes import UsageError
 from tasks.operations.halt import demand_reason
@@ -29,6 +29,16 @@ class AdoptedDefaultsAnswer(Answer):
     warnings: tuple[str, ...]
 
 
+def panel_of(home: Path, account: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the source and symbols of the account's newest day; (None, ()) if it has decided none yet.
+
+    Raises UsageError for an account that has not opened.
+    """
+    with connect(home) as store:
+        _demand_opened(store, account)
+        return ledger.newest_panel(store, account)
+
+
 def adopt_defaults(home: Path, account: str, defaults: Terms, reason: str) -> AdoptedDefaultsAnswer:
     """Give the account the terms of a new account from its next day on; return the answer of the command.
 
@@ -36,18 +46,26 @@ def adopt_defaults(home: Path, account: str, defaults: Terms, reason: str) -> Ad
     """
     demand_reason(reason)
     with connect(home) as store:
-        before, last = newest_terms(store, account), last_settled(store, account)
-        if before is None or last is None:
-            known = ledger.accounts(store)
-            held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has opened yet"
-            raise UsageError(f"--account is {account!r}, and {held}")
-        entry = change_terms(store, account, defaults, (TermsCause.ADOPTED, reason.strip()), last)
+        before, last = _demand_opened(store, account)
+        # Beside a flat rate nothing names a series, and none is read.
+        wanted = {**defaults, "rates": defaults["rates"] or before["rates"]}
+        entry = change_terms(store, account, wanted, (TermsCause.ADOPTED, reason.strip()), last)
     return AdoptedDefaultsAnswer(
         account=account,
-        terms=dict(defaults),
+        terms=wanted,
         before=before,
         in_force_from=entry.in_force_from if entry else None,
         reason=reason.strip(),
         changed=entry is not None,
         warnings=(),
     )
+
+
+def _demand_opened(store: Connection, account: str) -> tuple[dict[str, JsonValue], date]:
+    """Return the account's terms and its last settled day. Raises UsageError if it has not opened."""
+    terms, last = newest_terms(store, account), last_settled(store, account)
+    if terms is None or last is None:
+        known = ledger.accounts(store)
+        held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has opened yet"
+        raise UsageError(f"--account is {account!r}, and {held}")
+    return terms, last

@@ -54,6 +54,7 @@ def test_the_versions_that_it_prints_are_those_of_the_template(tmp_path: Path) -
     assert list(dict.fromkeys(re.findall(r"\b[0-9a-f]{12}\b", GUIDE))) == versions
 
 
+@pytest.mark.usefixtures("default_rates")
 def test_its_commands_run_in_their_order(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (grid,) = (

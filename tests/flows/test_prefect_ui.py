@@ -70,7 +70,9 @@ def page(browser: Browser, asked: Asked, tmp_path_factory: pytest.TempPathFactor
     """The page of a running `turbodmt up`; pictures go to the folder in SCREENSHOTS, or to pytest's."""
     pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     pictures.mkdir(parents=True, exist_ok=True)
-    with brought_up(tmp_path_factory.mktemp("up"), {"TURBODMT_STRATEGY": "rules", **SHORT}) as up:
+    # The bars of its files lie after the shipped bills.
+    settings = {"TURBODMT_STRATEGY": "rules", "TURBODMT_FINANCING_RATE": "0.05"}
+    with brought_up(tmp_path_factory.mktemp("up"), {**settings, **SHORT}) as up:
         up.await_text("Ctrl-C stops it.")
         viewport: ViewportSize = {"width": WIDTH_PX, "height": HEIGHT_PX}
         tab = browser.new_context(viewport=viewport, locale="en-US", timezone_id="UTC").new_page()

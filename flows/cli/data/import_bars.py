@@ -48,13 +48,13 @@ def run_import(given: Mapping[str, object], file: str, release: tuple[Sequence[s
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source, source_factory
-    from flows.planning.plan import Request, plan
+    from flows.planning.plan import Request, outline
     from tasks.operations.import_bars import import_bars as import_job
 
     settings = load(file_options(given, file))
     source = open_source(settings)
     accepted = _accepted(*release)
-    job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
+    job = outline(settings, source, Request(account="import", as_of=None, clock=clock()))
     quiet_logs()
     return import_job(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))
 

@@ -22,11 +22,11 @@ def run_twin(given: Mapping[str, object], as_of: str | None) -> "TwinAnswer":
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source, source_factory
-    from flows.planning.plan import Request, day, plan
+    from flows.planning.plan import Request, day, outline
 
     wanted = day(as_of, "--as-of")
     settings = load(given)
-    job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
+    job = outline(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
     quiet_logs()
     from tasks.audit.twin_fidelity import twin as judge
 

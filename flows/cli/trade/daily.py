@@ -41,7 +41,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     from flows.planning.adapters import broker_factory, open_source
     from flows.planning.kept_terms import on_kept_terms
     from flows.planning.own_strategy import admit
-    from flows.planning.plan import Request, day, demand_live, plan
+    from flows.planning.plan import Request, day, demand_live, outline
     from flows.server.availability import served
     from tasks.run.answers import DayAnswer
     from tasks.run.runs import demand_own, finished
@@ -53,7 +53,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
     demand_live(source, request)
     broker_factory(settings)
-    job = on_kept_terms(settings, plan(settings, source, request))
+    job = on_kept_terms(settings, outline(settings, source, request))
     demand_own(job)
     admit(settings, account, job.policy.strategy, request.clock)
     done = finished(job)

@@ -42,7 +42,12 @@ def test_rates_and_the_flat_rate_have_options_of_their_own(
     monkeypatch.setattr("flows.cli.data.bars.shown_bars", lambda answer: "")
     assert run("bars", "--financing-rate", "0.03").code == 0
     assert seen[-1].financing_rate == 0.03
-    assert run("bars", "--rates", "constant:0.02").code == 2
+    # The environment holds the other one by now, and an option rules over it.
+    assert run("bars", "--rates", "constant:0.02").code == 0
+    assert (seen[-1].rates, seen[-1].financing_rate) == ("constant:0.02", None)
+    assert run("bars", "--financing-rate", "0.04").code == 0
+    assert (seen[-1].rates, seen[-1].financing_rate) == (None, 0.04)
+    assert run("bars", "--rates", "constant:0.02", "--financing-rate", "0.03").code == 2
     told = run("bars", "--financing-rate", "0.03", "--set", "financing_rate=0.04").err
     assert "gives financing_rate as '0.04' and as '0.03'; leave one of them out" in told
 

@@ -16,11 +16,14 @@ def write_file(home: Path, text: str) -> None:
     (home / FILE_NAME).write_text(text, encoding="utf-8")
 
 
+@pytest.mark.usefixtures("default_rates")
 def test_the_defaults_are_those_of_the_strategy(home: Path) -> None:
     settings = load({})
     assert settings.home == home
     assert (settings.source, settings.broker, settings.strategy) == ("sample", "paper", "turbo")
-    for values, count in ((SizingParams(), 8), (RiskLimits(), 4)):
+    assert (settings.rates, settings.financing_rate) == (None, None)
+    # docs/evaluation.md, "Rebalance bands and frequencies"; sizing by itself has no band.
+    for values, count in ((SizingParams(rebalance_band=0.0025), 8), (RiskLimits(), 4)):
         names = [name for name in Settings.model_fields if hasattr(values, name)]
         assert len(names) == count
         assert [getattr(settings, name) for name in names] == [getattr(values, name) for name in names]
@@ -44,6 +47,7 @@ def test_the_file_lies_in_the_home_that_an_option_names(tmp_path: Path) -> None:
     assert (settings.home, settings.seed) == (tmp_path / "elsewhere", 9)
 
 
+@pytest.mark.usefixtures("default_rates")
 def test_rates_above_a_flat_rate_end_it_and_both_in_one_place_contradict(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from exchange.bars.sample import SampleBars
 from exchange.brokers.paper import PaperBroker
+from flows.cli.trade.adopt_defaults import run_adopt_defaults
 from flows.config.settings import load
 from flows.planning.backfill_plan import BackfillRequest, plan_backfill
 from flows.planning.kept_terms import on_kept_terms
@@ -27,7 +28,6 @@ from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.data.ingest import ingest
 from tasks.operations.accounts import accounts
-from tasks.operations.adopt_defaults import adopt_defaults
 from tasks.operations.status import account_status
 from tasks.run.job import Job
 from tasks.run.kept_terms import LEGACY, canonical, changes_given, newest_terms, terms_on
@@ -41,6 +41,12 @@ from testing.runs.jobs import run_day
 DAYS = (date(2018, 12, 24), date(2018, 12, 26), date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 LEVERED = {"strategy": "vol-target", "target_annual_vol": 2.0}
+#: The terms of a new account of the sample.
+NEW: dict[str, JsonValue] = {**LEGACY, "financing_rate": None, "rebalance_band": 0.0025}
+#: What is given to a run for the terms of before there were others.
+OF_BEFORE = {"financing_rate": 0.05, "rebalance_band": 0.0}
+
+pytestmark = pytest.mark.usefixtures("default_rates")
 
 
 def job(home: Path, day: date, **given: object) -> Job:
@@ -57,14 +63,16 @@ def live_through(home: Path, day: date, **given: object) -> Job:
 
 
 def terms(financing_rate: float) -> dict[str, JsonValue]:
-    """The terms of before there were others, with this rate."""
-    return {**LEGACY, "financing_rate": financing_rate}
+    """The terms of a new account, with this flat rate."""
+    return {**NEW, "financing_rate": financing_rate}
 
 
-def rate(of: Job) -> float:
-    """The rate under which the job runs, of which its configuration must say the same."""
-    value = float(of.policy.costs.financing.flat_rate or 0)
-    assert json.loads(of.policy.config)["financing_rate"] == value
+def rate(of: Job) -> float | None:
+    """The flat rate under which the job runs, of which its configuration must say the same; None for the bills."""
+    financing, known = of.policy.costs.financing, json.loads(of.policy.config)
+    value = None if financing.flat_rate is None else float(financing.flat_rate)
+    assert known["financing_rate"] == value
+    assert value is not None or financing.rates.name == known["rates"] == "bills"
     return value
 
 
@@ -95,7 +103,18 @@ def test_an_account_keeps_the_terms_that_it_opened_with(home: Path) -> None:
     live_through(home, DAYS[2])
     assert paid(home, DAYS[2]) > 0
     assert len(entries(home)) == 1
-    assert rate(job(home / "new", DAYS[0])) == 0.05
+    assert rate(job(home / "new", DAYS[0])) is None
+
+
+def test_a_new_account_has_dated_rates_and_a_band(home: Path) -> None:
+    for day in DAYS[:3]:
+        live_through(home, day)
+    assert [json.loads(one.terms) for one in entries(home)] == [NEW]
+    made = job(home, DAYS[2])
+    assert (made.policy.sizing.rebalance_band, rate(made)) == (0.0025, None)
+    # November's bills, 2.18 %, and the spread, over one day, on a debt of about the equity.
+    assert 0.5 < paid(home, DAYS[2]) / (10_000 * (0.0218 + 0.015) / 365) < 1.5
+    assert reconcile(made).difference == 0
 
 
 def test_an_account_keeps_how_it_is_sized_and_rebalanced(home: Path) -> None:
@@ -113,7 +132,7 @@ def test_an_account_keeps_how_it_is_sized_and_rebalanced(home: Path) -> None:
 
 
 def test_a_value_that_was_given_changes_the_terms_and_is_said_once(home: Path) -> None:
-    live_through(home, DAYS[0])
+    live_through(home, DAYS[0], financing_rate=0.05)
     live_through(home, DAYS[1])
     live_through(home, DAYS[2], financing_rate=0.5)
     live_through(home, DAYS[3])
@@ -141,7 +160,7 @@ def test_a_day_that_is_settled_keeps_the_terms_that_settled_it(home: Path) -> No
     validate(killed)
     settle(killed, PaperBroker)
     again = live_through(home, DAYS[3], financing_rate=0.5)
-    assert rate(again) == 0.05
+    assert rate(again) is None
     assert reconcile(again).difference == 0
     assert [(one.in_force_from, one.recorded_on) for one in entries(home)][1:] == [(date(2018, 12, 29), DAYS[3])]
     # Repeated once more, it is the same change; and the next day has it.
@@ -154,7 +173,7 @@ def test_a_day_that_is_settled_keeps_the_terms_that_settled_it(home: Path) -> No
 
 def test_a_ledger_of_before_opens_goes_on_and_its_last_day_replays(home: Path) -> None:
     for day in DAYS[:3]:
-        live_through(home, day)
+        live_through(home, day, **OF_BEFORE)
     with connect(home) as store:
         store.execute("DELETE FROM account_terms")
         # A version of before knew no other terms than the financing rate.
@@ -179,17 +198,17 @@ def test_a_ledger_of_before_keeps_the_rate_that_its_runs_were_given(home: Path) 
 def test_the_present_defaults_are_adopted_from_the_next_day_on(home: Path) -> None:
     live_through(home, DAYS[0], financing_rate=0.02)
     live_through(home, DAYS[1])
-    answer = adopt_defaults(home, "daily", terms(0.05), "cheaper elsewhere")
+    answer = run_adopt_defaults(str(home), "daily", "cheaper elsewhere")
     assert (answer.in_force_from, answer.before, answer.changed) == (date(2018, 12, 27), terms(0.02), True)
     state = account_status(home, "daily")
-    assert (state.terms, state.next_terms) == (terms(0.02), terms(0.05))
+    assert (state.terms, state.next_terms) == (terms(0.02), NEW)
     # The day that is settled is decided and checked on the terms that it had.
     assert rate(job(home, DAYS[1])) == 0.02
-    assert rate(live_through(home, DAYS[2])) == 0.05
+    assert rate(live_through(home, DAYS[2])) is None
     assert (entries(home)[1].cause, entries(home)[1].reason) == ("adopted", "cheaper elsewhere")
-    assert not adopt_defaults(home, "daily", terms(0.05), "again").changed
+    assert not run_adopt_defaults(str(home), "daily", "again").changed
     with pytest.raises(UsageError, match="--account is 'other', and the ledger holds daily; name one of these"):
-        adopt_defaults(home, "other", terms(0.05), "why not")
+        run_adopt_defaults(str(home), "other", "why not")
 
 
 def planned(home: Path, end: date, account: str | None = "what-if", **given: object) -> Backfill:
@@ -225,7 +244,7 @@ def test_a_backfill_keeps_its_terms_too(home: Path) -> None:
 
 
 def test_a_backfill_of_before_goes_on(home: Path) -> None:
-    filled(home, DAYS[1])
+    filled(home, DAYS[1], **OF_BEFORE)
     with connect(home) as store:
         store.execute("DELETE FROM account_terms")
         # A version of before had fewer settings, and one of them is another now.

@@ -50,6 +50,8 @@ impact = 1.5
 [classes.other]
 currency = "USD"
 """
+#: All of it at the rates and within the band of a new account.
+pytestmark = pytest.mark.usefixtures("default_rates")
 GIVEN = {"strategy": "vol-target", "symbols": "^GSPC", "capital": 10_000_000, "target_annual_vol": 0.1}
 
 
@@ -128,6 +130,8 @@ def test_daily_backfill_and_backtest_charge_what_the_file_states(home: Path) -> 
 
 def test_an_account_keeps_what_was_stated_when_the_file_is_gone(home: Path) -> None:
     (home / INSTRUMENT_FILE).write_text(FILE.replace("min_fee = 5", "min_fee = 5_000"), encoding="utf-8")
+    # Every day trades.
+    (home / "settings.toml").write_text("rebalance_band = 0\n", encoding="utf-8")
     live_through(home, DAYS[0])
     live_through(home, DAYS[1])
     (home / INSTRUMENT_FILE).unlink()

@@ -90,5 +90,6 @@ def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object
     assert HALT not in json.loads(configuration(settings, TURBO, ["SPY"]))
     assert json.loads(configuration(settings, TURBO, ["SPY"], {HALT}))[HALT] == settings[HALT]
     # A trial of before there was a band is the same one without it.
-    assert not REBALANCING & json.loads(configuration(settings, TURBO, ["SPY"])).keys()
+    unbanded = {**settings, "rebalance_band": 0.0}
+    assert not REBALANCING & json.loads(configuration(unbanded, TURBO, ["SPY"])).keys()
     assert json.loads(configuration({"strategy": "rules", "new": 1}, RULES, ["SPY"])) == {"strategy": "rules", "new": 1}
