@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from prefect import flow
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
-from exchange.ports import BarSource, Broker
+from exchange.ports import BarSource, Broker, SourceUnavailable
 from flows.config.settings import Broker as BrokerName
 from flows.config.settings import StrategyName, load
 from flows.config.wall_clock import clock
@@ -38,14 +38,17 @@ from tasks.run.runs import (
     close_done,
     close_failed,
     close_halted,
+    close_late,
     day_result,
     demand_own,
     finished,
+    halted_before,
     last_day,
     partial,
     symbols_asked,
 )
 from tasks.strategies.binding import changed_file, other_strategy
+from tasks.validation.gate import NothingPublishable
 
 # A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.daily")
@@ -108,11 +111,18 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
         findings = Findings(warnings=(closed, *not_taken(job)))
         return ended_well(day_answer(day_result(job, findings)).to_json(), f"{closed}.")
     name_run(job, f"{job.as_of}")
+    if deployment.id and halted_before(job):
+        # A schedule repeats the day; its first run has failed, and said so.
+        again = f"{job.as_of} was already decided, and a halt withheld orders; nothing was left to do"
+        return ended_well(day_answer(day_result(job, Findings(warnings=(again,)))).to_json(), f"{again}.")
     begin(job, clock())
     try:
         answer = run_day(job, source_factory(settings), open_broker)
     except AccountHalted as error:
         close_halted(job, clock(), str(error))
+        raise
+    except (SourceUnavailable, NothingPublishable) as error:
+        close_late(job, clock(), str(error))
         raise
     except BaseException as error:
         close_failed(job, clock(), str(error) or type(error).__name__)

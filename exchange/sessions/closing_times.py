@@ -64,7 +64,7 @@ def last_closed(calendar: Calendar, now: datetime) -> date:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daily:
-    """A time on some days of the week, as a cron line in a time zone.
+    """A time on some days of the week, and again later on the same day if it is `repeated`, as cron in a time zone.
 
     >>> Daily(cron="30 16 * * 1-5", zone="America/New_York").in_words
     '16:30 America/New_York, Monday to Friday'
@@ -75,11 +75,29 @@ class Daily:
 
     @property
     def in_words(self) -> str:
-        """Return the time, zone and days in words."""
+        """Return the first time, the zone and the days in words."""
         minute, hour, _, _, days = self.cron.split()
+        minute, hour = minute.split(",")[0], hour.split("-")[0]
         names = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
         spans = [" to ".join(names[int(day)] for day in span.split("-")) for span in days.split(",") if span != "*"]
         return f"{int(hour):02}:{int(minute):02} {self.zone}, {', '.join(spans) or 'every day'}"
+
+    def repeated(self, every_minutes: int, hours: float) -> "Daily":
+        """Return the time repeated every so many minutes for so many hours, at most until the end of its day.
+
+        Within each hour it begins at the minute of the first time; more than an hour is rounded up to whole hours.
+
+        >>> Daily(cron="5 0 * * *", zone="UTC").repeated(30, 12).cron
+        '5,35 0-11 * * *'
+        >>> Daily(cron="30 16 * * 1-5", zone="America/New_York").repeated(120, 12).cron
+        '30 16-23/2 * * 1-5'
+        """
+        minute, hour, *rest = self.cron.split()
+        minutes = ",".join(map(str, range(int(minute), 60, every_minutes)))
+        last, step = min(23, int(hour) + int(hours) - 1), -(-every_minutes // 60)
+        times = "" if step == 1 else f"/{step}"
+        later = f"{hour}-{last}{times}" if int(hour) + step <= last else hour
+        return Daily(cron=" ".join([minutes, later, *rest]), zone=self.zone)
 
 
 def daily_after(calendars: Collection[Calendar], now: datetime) -> Daily:

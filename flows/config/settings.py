@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     max_lateness_hours: float = Field(
         default=12.0, ge=0, le=168, description="time after a bar's close past which a live run sends no orders"
     )
+    retry_every_minutes: int = Field(
+        default=30, ge=5, le=1_440, description="how often `up --source` schedules a day again that is not done"
+    )
 
     max_turnover: float = Field(
         default=4.0, gt=0, le=100, description="most that is traded in a day, a multiple of equity"

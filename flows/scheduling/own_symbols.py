@@ -91,14 +91,18 @@ def own(settings: "Settings", account: str = ACCOUNT, strategy: str = "") -> Own
 
 
 def when(settings: "Settings") -> "Daily":
-    """Return the time of day at which the settings' bars are complete. Raises SourceRefused, SourceUnavailable."""
+    """Return when the settings' bars are complete, and when a day that is not done is tried again.
+
+    Raises SourceRefused, SourceUnavailable.
+    """
     from exchange.sessions.closing_times import daily_after
     from flows.planning.adapters import open_source
     from flows.planning.plan import wanted_symbols
 
     source = open_source(settings)
     instruments = source.instruments(wanted_symbols(settings, source))
-    return daily_after({instrument.calendar for instrument in instruments}, clock())
+    first = daily_after({instrument.calendar for instrument in instruments}, clock())
+    return first.repeated(settings.retry_every_minutes, settings.max_lateness_hours)
 
 
 def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:

@@ -21,6 +21,8 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     #: The day is settled, decided and reported; a halt withheld its orders, as intended.
     HALTED = "halted"
+    #: The source was down, or had nothing that might be traded yet: a later run of the day may find it there.
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,17 @@ def finished_run(
     )
 
 
+def last_status(connection: Connection, account: str, as_of: date, command: str) -> RunStatus | None:
+    """Return how the newest run of the command for the account and day ended; None if there was none."""
+    return scalar(
+        connection,
+        RunStatus,
+        "SELECT status FROM runs WHERE account = ? AND as_of = ? AND command = ? "
+        "ORDER BY started_at DESC, run_id LIMIT 1",
+        [account, as_of, command],
+    )
+
+
 def last_done(connection: Connection, account: str, command: str, *, before: date) -> RunRecord | None:
     """Return the account's newest run of the command with an answer for a day before `before`; None if none has."""
     found = _records(
@@ -118,7 +131,7 @@ def last_done(connection: Connection, account: str, command: str, *, before: dat
 def failures(connection: Connection, account: str, days: Sequence[date]) -> dict[date, str]:
     """Return why the account's newest failed run of each of the days failed; a day without a failed run is absent."""
     rows = connection.execute(
-        "SELECT as_of, arg_max(warnings, started_at) FROM runs WHERE account = ? AND status = 'failed' "
+        "SELECT as_of, arg_max(warnings, started_at) FROM runs WHERE account = ? AND status IN ('failed', 'late') "
         "AND list_contains(?, as_of) GROUP BY as_of ORDER BY as_of",
         [account, list(days)],
     ).fetchall()

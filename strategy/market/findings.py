@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+#: The expectation broken by a newest bar that is older than the session that should be there.
+FRESH = "fresh"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

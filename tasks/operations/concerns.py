@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from exchange.sessions.closing_times import last_closed
+from exchange.sessions.closing_times import closed_by, last_closed
 from storage.bars import instruments as instrument_store
 from storage.bars import quarantine
 from storage.database import Connection, connect
@@ -16,6 +16,7 @@ from storage.ledger import positions as position_store
 from storage.ledger import risk_state, runs
 from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import OPEN_STATES, OrderState
+from strategy.market.findings import FRESH
 from tasks.notices.missed_orders import missed_among, sentences
 from tasks.run.answers import MODEL_FAULTS, Answer
 from tasks.run.runs import DAILY
@@ -68,6 +69,8 @@ def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> t
                 "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
             )
             for row in quarantine.quarantined(store)
+            # A bar that is late may still come: the account that waits for it says so when the day's time is over.
+            if row.finding.expectation != FRESH
         ]
     once = {concern.key: concern for concern in (*held, *found)}
     return tuple(once[key] for key in sorted(once))
@@ -81,7 +84,10 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             text=f"the run of {account} for {run.as_of} began at {run.started_at:%Y-%m-%d %H:%M} UTC and never ended; "
             "run it again: it repairs what was left",
         )
-    if outcome is not None and outcome.status is RunStatus.FAILED:
+    failed = outcome is not None and outcome.status is RunStatus.FAILED
+    # A source that is late is asked again until the time of the day is over.
+    late = outcome is not None and outcome.status is RunStatus.LATE and _over(store, record, now)
+    if outcome is not None and (failed or late):
         said = outcome.warnings[0] if outcome.warnings else "nothing was said"
         yield Concern(key=f"failed:{account}", text=f"the last run of {account}, for {run.as_of}, failed: {said}")
     if outcome is not None and outcome.status is RunStatus.PARTIAL and _over(store, record, now):
@@ -115,9 +121,11 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
 
 
 def _over(store: Connection, record: RunRecord, now: datetime) -> bool:
-    """Return whether the time of a live run's day is over."""
-    expected = _expected(store, record.run.account, now)
-    return _live(record) and expected is not None and record.run.as_of <= expected
+    """Return whether the time of a run's day is over: PATIENCE after the last of its bars closed."""
+    run = record.run
+    known = instrument_store.find(store, *ledger.newest_panel(store, run.account))
+    closes = (closed_by(instrument.calendar, run.as_of) for instrument in known.values())
+    return now > max(closes, default=run.started_at) + PATIENCE
 
 
 def _waiting(record: RunRecord) -> tuple[str, ...]:

@@ -56,6 +56,13 @@ def finished(job: Job) -> DayAnswer | None:
     return answer.model_copy(update={"warnings": (*answer.warnings, again, *not_taken(job))})
 
 
+def halted_before(job: Job) -> bool:
+    """Return whether a halt withheld the day's orders in its newest run, and no symbol is waited for."""
+    with connect(job.home) as store:
+        status = runs.last_status(store, job.account, job.as_of, DAILY)
+        return status is RunStatus.HALTED and not waiting(store, job)
+
+
 def symbols_asked(job: Job) -> tuple[str, ...]:
     """Return the symbols to ask the source for: all, or those that the day waits for once it is decided."""
     with connect(job.home) as store:
@@ -161,6 +168,11 @@ def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
 def close_failed(job: Job, at: datetime, reason: str) -> None:
     """Record the run as failed, with the reason."""
     _close(job, RunStatus.FAILED, at, reason)
+
+
+def close_late(job: Job, at: datetime, reason: str) -> None:
+    """Record that the source did not deliver what the run needs, with the reason."""
+    _close(job, RunStatus.LATE, at, reason)
 
 
 def close_halted(job: Job, at: datetime, reason: str) -> None:

@@ -14,7 +14,7 @@ from strategy.training.learners import settings_read, trial_settings
 HALT = "max_drawdown_halt"
 #: By design the number of threads and the device do not change the result, only a live run can be late, and a
 #: backtest trains each year once, whenever a daily run would try again.
-_NEVER_READ = frozenset({"threads", "device", "max_lateness_hours", "first_retry_bars", HALT})
+_NEVER_READ = frozenset({"threads", "device", "max_lateness_hours", "retry_every_minutes", "first_retry_bars", HALT})
 #: Training, judgement and retraining of models; the seed affects nothing else that is traded.
 _OF_LEARNERS = frozenset({"seed", "validation_share", "retrain_every_bars", "model_max_age_bars"})
 #: Settings that a learner reads only if it says so.

@@ -1,5 +1,6 @@
 """The expectations that every staged bar must meet, and the texts of their findings."""
 
+from strategy.market.findings import FRESH
 from tasks.validation.expectation import Check, Rule
 from tasks.validation.measures import (
     DEAD_RUN_BARS,
@@ -157,7 +158,7 @@ CHECKS = (
         "{calendar_from}, or, where no bar is missing, keep the dates as they are with --calendar observed",
     ),
     Check(
-        name="fresh",
+        name=FRESH,
         column="days_stale",
         most=0.0,
         value="newest bar {open_time:%Y-%m-%d}",

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
+import yaml
 
 import flows.scheduling.offering
 from exchange.sessions.closing_times import Daily
@@ -19,6 +20,7 @@ from flows.scheduling.offering import offer
 from flows.scheduling.own_symbols import Own, own, renew, schedule, when
 from strategy.exit_codes import UsageError
 from testing.markets.bars import SHARE, TOKEN
+from testing.servers.prefect_server import ROOT
 from tests.flows.conftest import Run, write_bars
 
 CLOSE = Daily(cron="30 16 * * 1-5", zone="America/New_York")
@@ -159,8 +161,18 @@ def test_a_file_is_named_so_that_a_worker_finds_it_and_trades_all_of_its_symbols
 def test_the_time_is_that_of_the_symbols_own_calendars(home: Path, tmp_path: Path) -> None:
     write_bars(tmp_path / "bars.csv", SHARE, TOKEN)
     both = {"home": str(home), "source": f"file:{tmp_path / 'bars.csv'}"}
-    assert when(load(both)) == MIDNIGHT
-    assert when(load({**both, "symbols": "SHARE"})) == CLOSE
+    assert when(load(both)) == MIDNIGHT.repeated(30, 12)
+    assert when(load({**both, "symbols": "SHARE"})) == CLOSE.repeated(30, 12)
+    seldom = load({**both, "symbols": "SHARE", "max_lateness_hours": 3, "retry_every_minutes": 60})
+    assert when(seldom).cron == "30 16-18 * * 1-5"
+    assert when(seldom).in_words == CLOSE.in_words
+
+
+def test_deployments_of_the_project_repeat_as_often_as_the_settings_say(home: Path) -> None:
+    deployed = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+    for name, first in (("daily-crypto", MIDNIGHT), ("daily-equities", CLOSE)):
+        (schedule,) = deployed[name]["schedules"]
+        assert schedule["cron"] == first.repeated(30, load({"home": str(home)}).max_lateness_hours).cron
 
 
 def said_of(server: Any, settings: Settings, terminal: IO[str] | None = None) -> str:
@@ -196,7 +208,7 @@ def test_a_terminal_is_asked_and_yes_schedules(
     with terminal("y\n") as typed:
         assert said_of(server, named, typed).startswith("Scheduled: SPY TLT from yahoo, account daily-own, 16:30 Am")
     assert capsys.readouterr().out == "Trade SPY TLT from yahoo every day, on account daily-own? [y/n] "
-    assert server.crons("daily-own") == [("30 16 * * 1-5", "America/New_York", True)]
+    assert server.crons("daily-own") == [("30 16-23 * * 1-5", "America/New_York", True)]
     with terminal("y\n") as typed:
         assert said_of(server, named, typed) == ""
 

@@ -105,8 +105,8 @@ def test_deploy_creates_the_scheduled_deployments(deployed: Deployed) -> None:
         (schedule["schedule"], schedule["active"]) for each in (crypto, equities) for schedule in each["schedules"]
     ]
     assert schedules == [
-        ({"cron": "5 0 * * *", "timezone": "UTC", "day_or": True}, True),
-        ({"cron": "30 16 * * 1-5", "timezone": "America/New_York", "day_or": True}, False),
+        ({"cron": "5,35 0-11 * * *", "timezone": "UTC", "day_or": True}, True),
+        ({"cron": "30 16-23 * * 1-5", "timezone": "America/New_York", "day_or": True}, False),
     ]
     assert train["schedules"] == []
     assert crypto["parameters"]["account"] != equities["parameters"]["account"]

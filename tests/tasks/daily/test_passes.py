@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.ports import SourceUnavailable
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
@@ -18,8 +19,8 @@ from tasks.daily.replay_check import reconcile
 from tasks.run.job import Job
 from tasks.run.runs import symbols_asked
 from testing.accounts.ledgers import contents
-from testing.markets.bars import MARKET, PAIR, FakeBars, Fault, account_days
-from testing.runs.jobs import a_job, on, run_day
+from testing.markets.bars import MARKET, PAIR, DeadBars, FakeBars, Fault, account_days
+from testing.runs.jobs import a_job, live, on, run_day
 
 FIRST, LAST = date(2020, 6, 8), date(2020, 6, 12)
 DAYS = account_days(PAIR, FIRST, LAST)
@@ -136,3 +137,29 @@ def test_three_passes_for_two_late_symbols(home: Path) -> None:
     assert sum(abs(made.exposure or 0.0) for made in decided) <= 2.0 + 1e-9
     assert Status.QUARANTINED not in {made.status for made in decided}
     assert reconcile(job).difference == 0.0
+
+
+def test_a_source_that_was_down_and_is_back_leaves_an_undisturbed_day(home: Path) -> None:
+    job = lived(home / "down")
+    undisturbed = lived(home / "up")
+    with pytest.raises(SourceUnavailable, match="the fake is down"):
+        run_day(job, lambda: DeadBars(listings=PAIR.listings))
+    assert symbols_asked(job) == PAIR.symbols()
+    run_day(job, lambda: PAIR)
+    run_day(undisturbed, lambda: PAIR)
+    assert contents(job.home) == contents(undisturbed.home)
+
+
+def test_a_symbol_that_comes_after_the_deadline_is_settled_with_its_next_bar(home: Path) -> None:
+    job = lived(home)
+    run_day(live(job, -timedelta(hours=1)), lambda: without(PAIR, "TOKEN", LAST))
+    after = on(job, LAST + timedelta(days=1))
+    run_day(after, lambda: PAIR)
+    with connect(home) as store:
+        assert len(ledger.passes_on(store, "daily", LAST)) == 1
+        filled = {fill.symbol: fill.as_of for fill in ledger.fills_on(store, "daily", after.as_of)}
+        last = position_store.latest_snapshot(store, "daily")
+    assert filled["TOKEN"] == after.as_of
+    assert last is not None
+    assert last.account.positions["TOKEN"].marked_on == after.as_of
+    assert reconcile(after).difference == 0.0

@@ -20,8 +20,8 @@ from tasks.operations.halt import halt, resume
 from tasks.operations.status import account_status
 from tasks.run.answers import ModelCode, day_answer
 from tasks.run.job import Job
-from tasks.run.runs import begin, close_done, close_failed, day_result
-from testing.markets.bars import PAIR
+from tasks.run.runs import Findings, begin, close_done, close_failed, close_late, day_result
+from testing.markets.bars import PAIR, Fault
 from testing.runs.jobs import a_job, on, run_day
 
 FRIDAY = date(2020, 6, 12)
@@ -128,6 +128,34 @@ def test_a_run_that_failed_says_why_until_a_later_one_does_not(job: Job) -> None
     with connect(job.home) as store:
         runs.finish_run(store, done.run_id, Outcome(status=RunStatus.DONE, finished_at=done.now, result="{}"))
     assert keys(job, at(FRIDAY) + timedelta(hours=4)) == []
+
+
+def test_a_source_that_is_late_is_told_when_the_time_of_the_day_is_over(job: Job) -> None:
+    again = replace(on(job, FRIDAY + timedelta(days=1)), run_id="b" * 32)
+    begin(again, at(again.as_of))
+    close_late(again, at(again.as_of), "binance did not answer within 5 tries")
+    assert keys(job, at(again.as_of) + timedelta(hours=11)) == []
+    assert "failed:daily" in keys(job, at(again.as_of) + timedelta(hours=12))
+
+
+def test_a_symbol_that_is_late_is_told_when_the_time_of_the_day_is_over(job: Job) -> None:
+    late = replace(on(job, FRIDAY + timedelta(days=3)), run_id="b" * 32)
+    begin(late, at(late.as_of))
+    run_day(late, lambda: PAIR.faulty(Fault(symbol="SHARE", day=late.as_of)))
+    result = day_result(late, Findings())
+    close_done(late, at(late.as_of), result, day_answer(result).to_json())
+    assert keys(job, at(late.as_of) + timedelta(hours=11)) == []
+    (concern,) = look(job.home, at(late.as_of) + timedelta(hours=12))
+    assert (concern.key, "2020-06-15 of daily ended without SHARE, whose bars" in concern.text) == (
+        "partial:daily",
+        True,
+    )
+    run_day(late, lambda: PAIR)
+    result = day_result(late, Findings())
+    done = replace(late, run_id="c" * 32)
+    begin(done, at(late.as_of) + timedelta(hours=1))
+    close_done(done, at(late.as_of) + timedelta(hours=1), result, day_answer(result).to_json())
+    assert keys(job, at(late.as_of) + timedelta(hours=12)) == []
 
 
 def test_a_network_that_a_run_warned_of_is_told_until_a_run_has_nothing_to_warn_of(

@@ -20,9 +20,11 @@ from tasks.run.runs import (
     begin,
     close_done,
     close_failed,
+    close_halted,
     day_result,
     demand_own,
     finished,
+    halted_before,
     last_day,
     partial,
 )
@@ -77,6 +79,15 @@ def test_a_day_that_waits_for_a_symbol_is_partial_until_its_time_is_over(job: Jo
     run_day(job, lambda: PAIR)
     done = day_answer(day_result(job, Findings()))
     assert (done.state, [each.symbols for each in done.passes]) == (DayState.DONE, [("SHARE",), ("TOKEN",)])
+
+
+def test_a_day_whose_orders_a_halt_withheld_is_known_to_schedules(job: Job) -> None:
+    assert not halted_before(job)
+    begin(job, job.now)
+    run_day(job, lambda: PAIR)
+    assert not halted_before(job)
+    close_halted(job, job.now, "orders of 2020-06-08 were withheld")
+    assert halted_before(job)
 
 
 def test_an_account_that_a_backfill_has_begun_to_fill_is_refused(job: Job) -> None:

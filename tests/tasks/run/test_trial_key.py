@@ -22,7 +22,7 @@ NETWORKS = {
     *("training_steps", "warm_training_steps", "validation_share"),
     *("retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"),
 }
-NEVER = {"threads", "device", "max_lateness_hours", "first_retry_bars", HALT}
+NEVER = {"threads", "device", "max_lateness_hours", "retry_every_minutes", "first_retry_bars", HALT}
 PLACES = {"home", "source", "symbols", "broker"}
 
 

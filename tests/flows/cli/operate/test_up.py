@@ -90,7 +90,7 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         desk = up.deployment("desk")
         assert desk["parameters"] == {"source": f"file:{tmp_path}/bars.csv", "symbols": ["SHARE"], "account": "desk"}
         (close,) = desk["schedules"]
-        assert close["schedule"]["cron"] == "30 16 * * 1-5"
+        assert close["schedule"]["cron"] == "30 16-23 * * 1-5"
         assert (close["schedule"]["timezone"], close["active"]) == ("America/New_York", True)
         assert f"TurboDMT is up: http://127.0.0.1:{up.port}\n" in up.told()
         assert "UTC, daily-crypto" in up.told()
