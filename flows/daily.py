@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import deployment, flow_run
 
-from exchange.ports import BarSource, Broker, SourceUnavailable
+from exchange.ports import BarSource, Broker, SourceRefused, SourceUnavailable
 from flows.config.settings import Broker as BrokerName
 from flows.config.settings import StrategyName, load
 from flows.config.wall_clock import clock
@@ -24,6 +24,7 @@ from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
 from tasks.broker.unknown_orders import unresolved_notices
+from tasks.daily.flattening import with_held_beside
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import champion_of
@@ -96,7 +97,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     open_broker = broker_factory(settings)
     bars = open_source(settings)
     request = Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker)
-    job = on_kept_terms(settings, outline(settings, bars, request))
+    job = with_held_beside(on_kept_terms(settings, outline(settings, bars, request)))
     demand_own(job)
     admit(settings, account, job.policy.strategy, clock())
     done = finished(job)
@@ -138,8 +139,8 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     before = partial(job)
     symbols = symbols_asked(job)
     if symbols:
-        ingest(replace(job, symbols=symbols), open_bars)
-    gate = validate(job)
+        _fetch(replace(job, symbols=symbols), open_bars)
+    gate = validate(job.in_data)
     settled = settle(job, open_broker, gate.barred)
     gate = replace(
         gate,
@@ -150,7 +151,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
         audit(job)
     # A later pass never retrains: the day keeps its model.
     champion = retrain(job) if before is None else champion_of(before)
-    faults = signal(job, champion, gate.barred)
+    faults = signal(job, champion, gate.barred, settled.agreement.barred)
     own = (*other_strategy(job), *changed_file(job.policy.strategy), *faults)
     gate = replace(gate, warnings=(*gate.warnings, *own))
     blocked: OrdersBlocked | None = None
@@ -170,6 +171,16 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     answer = day_answer(result).to_json()
     close_done(job, clock(), result, answer)
     return answer
+
+
+def _fetch(job: Job, open_bars: Callable[[], BarSource]) -> None:
+    """Stage the bars of the day; a source that refuses what a flattened account holds besides stops nothing."""
+    try:
+        ingest(job.in_data, open_bars)
+    except SourceRefused:
+        if not job.besides:
+            raise
+        ingest(job, open_bars)
 
 
 def in_words(answer: DayAnswer) -> str:

@@ -9,9 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-import tasks.operations.halt
-from flows.cli.trade.halt import shown_halt
-from flows.config.settings import load
+from flows.cli.trade.halt import run_flatten, run_halt, run_resume, shown_halt
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence
 from flows.server.environment import attend_run
@@ -32,16 +30,18 @@ def run_name() -> str:
 
 @flow(name="halt", flow_run_name=run_name)
 @documented
-def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
+def halt(account: str, reason: str, flatten: bool = False, home: Path | None = None) -> "State[Any]":
     """The account as halted: its runs go on, and send only orders that reduce a position, until it is resumed.
 
     Args:
         account: The account in the ledger, such as daily-crypto.
         reason: Why, in a few words, for whoever reads it later.
+        flatten: Cancel what is open, and have the daily runs close every position at the next open.
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return in_one_sentence(lambda: _final_state(tasks.operations.halt.halt(load({"home": home}).home, account, reason)))
+    given = None if home is None else str(home)
+    return in_one_sentence(lambda: _final_state((run_flatten if flatten else run_halt)(given, account, reason)))
 
 
 @flow(name="resume", flow_run_name=run_name)
@@ -55,9 +55,7 @@ def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return in_one_sentence(
-        lambda: _final_state(tasks.operations.halt.resume(load({"home": home}).home, account, reason))
-    )
+    return in_one_sentence(lambda: _final_state(run_resume(None if home is None else str(home), account, reason)))
 
 
 def _final_state(answer: HaltAnswer) -> "State[Any]":
@@ -65,6 +63,7 @@ def _final_state(answer: HaltAnswer) -> "State[Any]":
     row = {
         "Account": answer.account,
         "Halted": "yes" if answer.halted else "no",
+        "Flattened": "yes" if answer.flatten else "no",
         "Since": str(answer.since or ""),
         "Reason": answer.reason,
         "Changed": "yes" if answer.changed else "no, it was so already",

@@ -26,6 +26,8 @@ FUTURES = Endpoint(
 )
 _ENDPOINTS = OrderEndpoints(
     create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
+    # https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/New-Order
+    reducing={"reduceOnly": "true"},
     find=lambda client, query: client.futures_get_order(**query),
     cancel=lambda client, named: client.futures_cancel_order(**named),
     trades=lambda client, reply: client.futures_account_trades(

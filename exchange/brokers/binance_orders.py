@@ -33,6 +33,7 @@ def submit(session: TestnetSession, endpoints: OrderEndpoints, order: Order, sen
         "type": "MARKET",
         "quantity": plain(order.quantity),
         "newClientOrderId": order.order_id,
+        **(endpoints.reducing if order.reduce_only else {}),
     }
     try:
         taken = session.send(lambda client: endpoints.create(client, wanted))

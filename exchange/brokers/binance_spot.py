@@ -23,6 +23,8 @@ SPOT = Endpoint(
 )
 _ENDPOINTS = OrderEndpoints(
     create=lambda client, wanted: client.create_order(**wanted, newOrderRespType="RESULT"),
+    # What is sold there is held: no order can go beyond it.
+    reducing={},
     find=lambda client, query: client.get_order(**query),
     cancel=lambda client, named: client.cancel_order(**named),
     trades=lambda client, reply: client.get_my_trades(

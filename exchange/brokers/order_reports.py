@@ -43,6 +43,8 @@ class OrderEndpoints:
     """Order endpoints of one venue; each takes python-binance's client and the parameters."""
 
     create: Callable[[Any, Json], Json]
+    reducing: Json
+    """What an order is sent with that may only reduce a position; empty where the venue knows no such order."""
     find: Callable[[Any, Json], Json]
     cancel: Callable[[Any, Json], Json]
     trades: Callable[[Any, Json], Sequence[Json]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Row, insert_once
@@ -51,8 +51,8 @@ class ModelChange:
     model_id: str | None
 
 
-def record(connection: Connection, account: str, days: Sequence[SimulatedDay], risk: RiskState) -> None:
-    """Record the days as daily runs would have, and the risk state after the last one.
+def record(connection: Connection, account: str, days: Sequence[SimulatedDay], risk: RiskState, at: datetime) -> None:
+    """Record the days as daily runs would have, and the risk state after the last one, at this instant.
 
     One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds different
     rows for these days; then nothing is written.
@@ -68,7 +68,7 @@ def record(connection: Connection, account: str, days: Sequence[SimulatedDay], r
         for day in days:
             earlier = [order for order in day.settled.settled if order.order_id not in fresh]
             order_store.update_orders(connection, account, earlier, day=day.as_of)
-        risk_state.save(connection, account, risk)
+        risk_state.save(connection, account, risk, at)
 
 
 def _order_rows(account: str, days: Sequence[SimulatedDay]) -> list[Row]:

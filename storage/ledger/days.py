@@ -29,7 +29,7 @@ from storage.typed_rows import column, read_all, read_first, scalar
 from strategy.account.orders import Fill
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day
-from strategy.portfolio.decision import Decision
+from strategy.portfolio.decision import Decision, Status
 
 Decisions = tuple[Decision, ...]
 
@@ -133,11 +133,14 @@ def provenance_before(connection: Connection, account: str, day: date) -> Proven
 
 
 def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
-    """Return the source and sorted symbols of the newest day that the account decided; (None, ()) before its first."""
+    """Return the source and sorted symbols of the newest day that the account decided; (None, ()) before its first.
+
+    Symbols that were only flattened are left out: the run does not trade them.
+    """
     rows = connection.execute(
         "SELECT DISTINCT source, symbol FROM decisions WHERE account = $account AND as_of = "
-        "(SELECT max(as_of) FROM decisions WHERE account = $account) ORDER BY symbol",
-        {"account": account},
+        "(SELECT max(as_of) FROM decisions WHERE account = $account) AND status <> $beside ORDER BY symbol",
+        {"account": account, "beside": str(Status.BESIDE)},
     ).fetchall()
     return rows[0][0] if rows else None, tuple(symbol for _, symbol in rows)
 

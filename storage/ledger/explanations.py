@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Row, Table, insert_once
+from strategy.explain.closings import ClosingExplanation
 from strategy.explain.record import Explanation
 
 #: An explanation as JSON: money as text with all digits, dates as text, unknown values as null.
@@ -19,7 +20,9 @@ Trace = dict[str, Any]
 EXPLANATIONS = Table(name="explanations", key=("account", "as_of", "symbol"), values=("trace",))
 
 
-def record(connection: Connection, account: str, source: str, explained: Sequence[Explanation]) -> int:
+def record(
+    connection: Connection, account: str, source: str, explained: Sequence[Explanation | ClosingExplanation]
+) -> int:
     """Record the explanations, made from the source's bars, and return how many were new.
 
     Floats are kept to the last bit. Raises LedgerConflict if a stored one differs.
@@ -40,7 +43,7 @@ def load(connection: Connection, account: str, as_of: date, symbol: str) -> Trac
     return dict(json.loads(row[0])) if row else None
 
 
-def trace(explained: Explanation, source: str) -> Trace:
+def trace(explained: Explanation | ClosingExplanation, source: str) -> Trace:
     """Return the explanation as JSON values, with the source of its bars."""
     return {"source": source, **_plain(explained)}
 

@@ -9,7 +9,7 @@ from storage.database import Connection, transaction
 from storage.keyed_rows import LedgerConflict, insert_once
 from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row
 from storage.typed_rows import Values, column, read_all, read_first
-from strategy.account.orders import OPEN_STATES, Order, OrderState
+from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
 
 
 def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:
@@ -107,11 +107,12 @@ def orders_open_at(connection: Connection, account: str, day: date, late: Collec
     return read_all(
         connection,
         Order,
-        "SELECT order_id, symbol, as_of, side, quantity, open_state AS state, reason, code, cut_by_halt, mark "
-        "FROM orders WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day "
-        "OR settled_on = $day AND list_contains($late, symbol)) "
+        "SELECT order_id, symbol, as_of, side, quantity, open_state AS state, reason, code, cut_by_halt, "
+        "reduce_only, mark FROM orders WHERE account = $account AND as_of <= $day AND (settled_on IS NULL "
+        # What a flattening has cancelled is no order of the late bar either.
+        "OR settled_on > $day OR settled_on = $day AND list_contains($late, symbol) AND code IS DISTINCT FROM $gone) "
         "AND NOT (as_of = $day AND list_contains($late, symbol)) ORDER BY as_of, symbol, order_id",
-        {"account": account, "day": day, "late": list(late)},
+        {"account": account, "day": day, "late": list(late), "gone": str(ReasonCode.FLATTENED)},
     )
 
 

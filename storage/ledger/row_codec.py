@@ -28,7 +28,7 @@ ORDERS = Table(
     name="orders",
     key=("account", "order_id"),
     values=("symbol", "as_of", "side", "quantity"),
-    changing=("mark", "cut_by_halt", "state", "reason", "code", "open_state", "settled_on"),
+    changing=("mark", "cut_by_halt", "reduce_only", "state", "reason", "code", "open_state", "settled_on"),
 )
 FILLS = Table(
     name="fills",
@@ -79,14 +79,14 @@ def order_row(account: str, order: Order, day: date) -> Row:
     mark = None if order.mark is None else quantised(order.mark)
     return (
         *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity)),
-        *(mark, order.cut_by_halt),
+        *(mark, order.cut_by_halt, order.reduce_only),
         *(str(order.state), order.reason, order.code and str(order.code)),
         *(str(order.state) if is_open else None, None if is_open else day),
     )
 
 
 #: The columns of an order, but for its mark, which few readers want.
-ORDER_COLUMNS = "order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt"
+ORDER_COLUMNS = "order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt, reduce_only"
 
 
 def fill_row(account: str, fill: Fill) -> Row:

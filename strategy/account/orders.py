@@ -49,6 +49,8 @@ class ReasonCode(StrEnum):
     does not exist. ADOPTED: the order was closed by a takeover, whose balances include whatever it traded.
     NEVER_ARRIVED: the code that closed orders unknown to the broker up to version 0.1.
 
+    FLATTENED: the order was open when the account was flattened, and was cancelled.
+
     At its fill bar. DELISTED: the symbol has no bar any more. VOLUME: the bar's volume filled only part of it, or none.
     """
 
@@ -64,6 +66,7 @@ class ReasonCode(StrEnum):
     NEVER_ARRIVED = "never_arrived"
     DELISTED = "delisted"
     VOLUME = "volume"
+    FLATTENED = "flattened"
 
 
 #: States in which an order may still trade.
@@ -80,7 +83,9 @@ class Order:
 
     `code` and `reason` give the reason for its state, for code and in words. `cut_by_halt`: the account was halted, and
     this is the part of the decided order that closes the position; the flag stays set whatever happens to the order.
-    `mark` is that close, in the same price unit as the quantity (None: unknown).
+    `reduce_only`: it closes a position of an account that is flattened; no limit of the account applies, and a venue
+    that knows such orders lets it do nothing else. `mark` is that close, in the same price unit as the quantity (None:
+    unknown).
     """
 
     order_id: str
@@ -92,6 +97,7 @@ class Order:
     reason: str = ""
     code: ReasonCode | None = None
     cut_by_halt: bool = False
+    reduce_only: bool = False
     mark: Decimal | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -44,6 +44,7 @@ def fill_at_open(
         state=OrderState.FILLED,
         reason=order.reason,
         cut_by_halt=order.cut_by_halt,
+        reduce_only=order.reduce_only,
         mark=order.mark,
     )
     return filled, _fill(order, wanted, quote, as_of, terms)

@@ -25,7 +25,7 @@ from strategy.signals.strategies import Sizing, sizing_of
 
 
 class Status(StrEnum):
-    """Trading status of a symbol on a day."""
+    """Trading status of a symbol on a day; BESIDE: it is held, but the run does not trade it, and is flattened."""
 
     TRADED = "traded"
     NO_SESSION = "no_session"
@@ -34,6 +34,7 @@ class Status(StrEnum):
     STALE = "stale"
     DELISTED = "delisted"
     OUTSIDE = "outside"
+    BESIDE = "beside"
 
 
 #: Statuses whose symbols get an order towards their exposure; the others keep their position.
@@ -46,7 +47,8 @@ class Decision:
 
     `signal` in [-1, 1]; `volatility` annualised, a fraction; `exposure` is signed notional over equity, after sizing
     and limits. Numbers are None if they could not be estimated. If the exposure is None, the position is kept. A symbol
-    OUTSIDE the universe is sold. `rebalance` is what the rebalance band or frequency made of the target; None without.
+    OUTSIDE the universe is sold. `rebalance` is what the rebalance band or frequency, or a flattening, made of the
+    target; None without.
     """
 
     as_of: date
@@ -282,7 +284,8 @@ def as_decided(config: AccountConfig, decisions: Sequence[Decision]) -> AccountC
 
     A band or frequency leaves its code on the decision of every symbol that is ordered, unless the account is halted.
     """
-    return config if any(decision.rebalance for decision in decisions) else config.at_once
+    banded = any(decision.rebalance not in {None, Rebalance.FLATTEN} for decision in decisions)
+    return config if banded else config.at_once
 
 
 def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config: AccountConfig) -> FloatArray:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from strategy.account.cash_flows import grown
 from strategy.account.lots import whole_lots
@@ -17,14 +18,47 @@ HALTED = "halted: only orders that reduce are sent"
 CUT = "halted: cut to what closes the position"
 
 
+class HaltKind(StrEnum):
+    """What an account was told: HALT (by hand or by its drawdown), FLATTEN (halted, and to close every position)."""
+
+    HALT = "halt"
+    FLATTEN = "flatten"
+    RESUME = "resume"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskState:
-    """Halt state of an account: since when and why; `peak_equity` is the highest unit value since a resume."""
+    """Halt state of an account: since when and why; `peak_equity` is the highest unit value since a resume.
+
+    `flatten`: the halted account also closes every position.
+    """
 
     halted: bool = False
     since: date | None = None
     reason: str = ""
     peak_equity: Decimal | None = None
+    flatten: bool = False
+
+    def __post_init__(self) -> None:
+        if self.flatten and not self.halted:
+            raise ValueError("an account that is flattened is not halted; halt it as well")
+
+    @property
+    def kind(self) -> HaltKind:
+        """Return the kind of event that leads to this state."""
+        if self.flatten:
+            return HaltKind.FLATTEN
+        return HaltKind.HALT if self.halted else HaltKind.RESUME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltEvent:
+    """A halt or a resumption: `since` is the account's day then; the time is not known of halts of older versions."""
+
+    kind: HaltKind
+    since: date | None
+    reason: str
+    recorded_at: datetime | None
 
 
 def update_halt(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskState:

@@ -98,7 +98,12 @@ def _filter_broken(order: Order, state: PreTradeState) -> str:
 
 
 def _limit_broken(order: Order, state: PreTradeState) -> str:
-    """Return which account limit it breaks, alone or with the day's other orders; empty if none."""
+    """Return which account limit it breaks, alone or with the day's other orders; empty if none.
+
+    No limit of the account keeps it in a position that it closes because it is flattened.
+    """
+    if order.reduce_only:
+        return ""
     equity, limits = state.account.equity, state.limits
     notional = order.quantity * state.marks[order.symbol]
     if limits.max_order_notional is not None and notional > limits.max_order_notional * (1 + ROUNDING):

@@ -21,12 +21,13 @@ class Frequency(StrEnum):
 
 
 class Rebalance(StrEnum):
-    """What the rebalance band or frequency made of a symbol's target.
+    """What the rebalance band or frequency, or a flattening, made of a symbol's target.
 
     WAITING: the position is kept until the next date that rebalances. KEPT: it is within the band of its target.
     EDGE: it is traded to the nearest edge of the band. The band is ignored, and the target reached, where it is 0
     (CLOSED), where the position is on the other side (REVERSED), and where the cap on exposure would be broken by a
-    position above its target (CAPPED).
+    position above its target (CAPPED). FLATTEN: the account is flattened, and the target is 0 whatever the strategy
+    wants.
     """
 
     WAITING = "waiting"
@@ -35,6 +36,7 @@ class Rebalance(StrEnum):
     CLOSED = "closed"
     REVERSED = "reversed"
     CAPPED = "capped"
+    FLATTEN = "flatten"
 
 
 #: What keeps the position as it is.
@@ -120,5 +122,5 @@ def effect_in_words(effect: Rebalance, target: float, band: float, every: Freque
             return f"traded to the edge of the band, {100 * band:g}% of equity around the target of {target:+.4g}"
         case Rebalance.CAPPED:
             return f"traded to the target of {target:+.4g}, as the cap on exposure leaves no room for the band"
-        case Rebalance.CLOSED | Rebalance.REVERSED:
+        case Rebalance.CLOSED | Rebalance.REVERSED | Rebalance.FLATTEN:
             return ""

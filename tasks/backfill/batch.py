@@ -63,7 +63,7 @@ def run_batch(batch: DayBatch, open_broker: Callable[[datetime], Broker]) -> Non
         with transaction(store):
             if ledger.first_day(store, job.account) is None:
                 open_with_terms(store, job, batch.days[0])
-            bulk.record(store, job.account, simulated, risk)
+            bulk.record(store, job.account, simulated, risk, job.now)
 
 
 def _simulated(

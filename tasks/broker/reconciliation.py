@@ -142,7 +142,7 @@ def _listed(job: Job, broker: Broker) -> dict[str, str]:
     A day on which all of its symbols are halted there still runs. Raises BrokerRefused if it has none of the symbols.
     """
     with connect(job.home) as store:
-        known = instrument_store.load(store, job.source, job.symbols)
+        known = instrument_store.load(store, job.source, (*job.symbols, *job.besides))
     terms, barred, halted = list[Instrument](), dict[str, str](), 0
     for symbol, instrument in known.items():
         try:

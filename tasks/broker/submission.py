@@ -234,16 +234,23 @@ def _refusal(
     if takeovers.entries_after(store, job.account, job.as_of):
         # It was decided on books that have changed since.
         return PreTradeViolation(code=ReasonCode.OVERTAKEN, reason=UNSENT)
-    return pretrade_violation(order, _pretrade_state(store, job, account))
+    return pretrade_violation(order, _pretrade_state(store, job, account, order))
 
 
-def _pretrade_state(store: Connection, job: Job, account: tuple[AccountState, AccountConfig]) -> PreTradeState:
+def _pretrade_state(
+    store: Connection, job: Job, account: tuple[AccountState, AccountConfig], order: Order
+) -> PreTradeState:
+    """Return the state against which the order is checked; one that closes a position needs no bar of the day."""
     state, config = account
+    held = state.account.positions if order.reduce_only else {}
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=1)
     quotes = quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of)
     return PreTradeState(
         account=state.account,
-        marks={symbol: quote.close for symbol, quote in quotes.items()},
+        marks={
+            **{symbol: position.mark for symbol, position in held.items()},
+            **{symbol: quote.close for symbol, quote in quotes.items()},
+        },
         today=order_store.orders_on(store, job.account, job.as_of),
         instruments=config.terms.instruments,
         limits=config.limits,

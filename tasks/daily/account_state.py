@@ -33,10 +33,10 @@ def account_config(store: Connection, job: Job) -> AccountConfig:
     pay.
     """
     known = instrument_store.load(store, job.source, job.symbols)
-    venue = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
     came = {*order_store.ordered_symbols(store, job.account), *flow_store.symbols(store, job.account)}
     besides = sorted(came - set(known))
     outside = instrument_store.find(store, job.source, besides)
+    venue = {} if job.broker == PAPER else instrument_store.load(store, job.broker, (*job.symbols, *besides))
     config = job.policy.account_config(job.account, job.symbols, {**outside, **known})
     stated = config.terms.instruments
     # What the broker says of its market holds, whatever the account's own terms state.

@@ -12,13 +12,16 @@ from storage.ledger import orders as order_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.account.quotes import quotes_by_date
+from strategy.backtest.closing_orders import closing_orders
 from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.backtest.halted_orders import only_reducing
 from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import ORDERED, Decision
+from strategy.portfolio.flattening import is_flattened
 from tasks.broker.submission import send_all
 from tasks.daily.account_state import account_config
+from tasks.daily.flattening import cancel_waiting, closing_config
 from tasks.daily.signals import settled_state
 from tasks.report.markup import exactly
 from tasks.run.job import Job
@@ -54,8 +57,12 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
                 ledger.decisions_in(store, job.account, job.as_of, day_pass.number),
             )
         )
+        closes = is_flattened(ledger.decisions_on(store, job.account, job.as_of))
+        config = closing_config(config, job.broker) if closes else config
         written = order_store.orders_on(store, job.account, job.as_of)
         _demand_in_time(job, _unwritten(planned, written))
+        if closes:
+            cancel_waiting(store, job)
         order_store.record_orders(store, job.account, _under_their_ids(planned, written))
     send_all(job, open_broker(job.now), (state, config))
     with connect(job.home) as store:
@@ -73,11 +80,15 @@ def planned_orders(
     """Return the orders that the decisions ask for, at the closes of `as_of`; a halted account only reduces positions.
 
     Orders already recorded for the decisions' symbols decide whether the day counts as halted, even if the account was
-    halted or resumed since.
+    halted or resumed since. The orders of a day on which the account is flattened close its positions.
     """
     state, config = account
-    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
-    planned = plan_orders(state, decisions, quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of), config)
+    decided = sorted({*job.symbols, *(decision.symbol for decision in decisions)})
+    bars = bar_store.load(store, job.source, decided, until=job.as_of, last_bars=2)
+    quotes = quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of)
+    if is_flattened(decisions):
+        return closing_orders(state, decisions, quotes, closing_config(config, job.broker))
+    planned = plan_orders(state, decisions, quotes, config)
     ordered = {decision.symbol for decision in decisions if decision.status in ORDERED}
     written = tuple(order for order in order_store.orders_on(store, job.account, job.as_of) if order.symbol in ordered)
     if withheld(written) if written else risk_state.load(store, job.account).halted:

@@ -15,6 +15,7 @@ from strategy.exit_codes import Exit
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Decision, Status, as_decided
+from strategy.portfolio.flattening import flattened, is_flattened, unsold
 from strategy.signals.forecaster import Forecaster
 from tasks.daily.account_days import late_day, next_day
 from tasks.daily.account_state import account_config, late_quotes_of, quotes_since, state_at
@@ -113,9 +114,12 @@ def _replayed(
     sight = sight_of(store, job, day_pass, held_back)
     account = settled_state(store, job, day_pass.number), as_decided(config, decided)
     judged = judge_day(store, job, account, model, sight)
+    again = judged.decisions
+    if is_flattened(decided):
+        again = flattened(again, account[0].account, unsold(decided))
     provenance = ledger.provenance_on(store, job.account, job.as_of, until_pass=day_pass.number)
     unrevised = provenance is not None and data_sha256(judged.judgement.bars) == provenance.data_sha256
-    return judged.decisions, unrevised
+    return again, unrevised
 
 
 def _demand_same_decisions(job: Job, replayed: tuple[Decision, ...], decided: tuple[Decision, ...]) -> None:

@@ -23,6 +23,7 @@ from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
 from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
+from tasks.notices.left_over import left_over, left_over_warnings
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
 from tasks.report.settings_table import configured
@@ -56,7 +57,12 @@ def report(
         *unmoved(job),
         *high_rates(job.policy.costs.financing),
     ]
-    findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
+    with connect(job.home) as store:
+        left = left_over(store, job.account)
+    warnings += left_over_warnings(left)
+    findings = Findings(
+        warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code, left_over=left
+    )
     result = day_result(job, findings)
     page = _page(result, champion, gate)
     try:
@@ -95,7 +101,8 @@ def _outside(job: Job) -> list[str]:
     """Return warnings of positions in symbols that this run does not trade."""
     with connect(job.home) as store:
         snapshot = position_store.latest_snapshot(store, job.account)
-    held = sorted(set(snapshot.held) - set(job.symbols)) if snapshot else []
+        decided = {decision.symbol for decision in ledger.decisions_on(store, job.account, job.as_of)}
+    held = sorted(set(snapshot.held) - set(job.symbols) - decided) if snapshot else []
     return [
         f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
     ]
@@ -149,7 +156,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         snapshot=snapshot,
         account=f"account {job.account}, broker {job.broker}",
         model=_signals_from(champion),
-        halted=f"Only orders that reduce a position are sent. {result.halted}." if result.halted else "",
+        halted=_halted(result),
         decisions=result.decisions,
         orders=result.orders,
         fills=result.fills,
@@ -181,6 +188,14 @@ def passes_in_words(result: DayResult) -> str:
     made = [f"{each.number}: {', '.join(each.symbols)}" for each in result.passes]
     waiting = [f"waiting for {', '.join(result.waiting)}"] if result.waiting else []
     return "; ".join([*made, *waiting])
+
+
+def _halted(result: DayResult) -> str:
+    """Return what a halted account may still send, and why it is halted; empty if it is not."""
+    if not result.halted:
+        return ""
+    sends = "Every position is closed" if result.flatten else "Only orders that reduce a position are sent"
+    return f"{sends}. {result.halted}."
 
 
 def _before(job: Job) -> tuple[Decision, ...]:

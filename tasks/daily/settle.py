@@ -132,6 +132,6 @@ def _record(store: Connection, job: Job, day: Day, day_pass: DayPass | None) -> 
             due = flow_store.due(store, job.account, snapshot.account.as_of)
             flow_store.settle(store, job.account, snapshot.account.as_of, due, day.bookings)
         ledger.record_settlement(store, job.account, day, day_pass)
-        risk_state.save(store, job.account, after)
+        risk_state.save(store, job.account, after, job.now)
     if after.halted and not before.halted:
         log.error("Account %s is halted: %s.", job.account, after.reason)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,16 +15,19 @@ from storage.ledger import risk_state
 from storage.ledger.row_codec import MOST_PASSES, Provenance
 from strategy.backtest.day_loop import AccountState
 from strategy.exit_codes import Exit, UsageError
+from strategy.explain.closings import closings
 from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
+from strategy.portfolio.flattening import flattened, traded_symbols
 from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.outlook import look_back, signals_with_faults
 from tasks.daily.account_state import account_config, state_at
+from tasks.daily.flattening import closing_config
 from tasks.daily.restatement import restated
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
@@ -33,6 +37,9 @@ from tasks.run.job import Job
 from tasks.run.passes import Sight, bars_seen, ends_of, sight_of
 
 log = logging.getLogger(__name__)
+
+#: No symbol that cannot be sold.
+NONE_UNSOLD: Mapping[str, str] = MappingProxyType({})
 
 
 class StrategyFailed(Exception):
@@ -50,11 +57,18 @@ class Judged:
     faults: Mapping[str, str]
 
 
-def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[str, ...]:
+def signal(
+    job: Job,
+    champion: Champion,
+    held_back: Mapping[str, str],
+    unsold: Mapping[str, str] = NONE_UNSOLD,
+) -> tuple[str, ...]:
     """Record the day's decisions once; return warnings of faults, of missing ranges, and of limits that decided.
 
     A symbol without ranges, or held by the strategy's fault, has a warning each. An explanation of every number is kept
-    for each decision that leads to an order. Raises StrategyFailed if the strategy has a fault on every symbol.
+    for each decision that leads to an order. `unsold` maps the symbols that no order can be sent in today to the
+    reason: an account that is flattened closes all others, whatever holds them back.
+    Raises StrategyFailed if the strategy has a fault on every symbol, unless the account is flattened.
     """
     with connect(job.home) as store:
         stored = ledger.provenance_on(store, job.account, job.as_of)
@@ -63,16 +77,18 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[
     with connect(job.home) as store:
         day_pass = ledger.passes_on(store, job.account, job.as_of)[-1]
         state, config = settled_state(store, job), account_config(store, job)
-        config = config.at_once if risk_state.load(store, job.account).halted else config
+        risk = risk_state.load(store, job.account)
+        config = config.at_once if risk.halted else config
         judged = judge_day(store, job, (state, config), model, sight_of(store, job, day_pass, held_back))
-        unranged = without_ranges(judged.judgement.view.outlooks, config.estimator, job.as_of)
-        limited = limited_days_of(judged.judgement.view, [job.as_of], config)
-        today = limits_decided_today(config.strategy, limited, config.sizing)
-        warnings = (*judged.faults.values(), *unranged, *today)
+        # A day that has begun to trade is flattened with the next one.
+        closes = risk.flatten and day_pass.number == 1
+        if not closes:
+            _demand_some_signal(judged, job)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
         if ledger.decisions_in(store, job.account, job.as_of, day_pass.number):
-            return warnings
+            return _warnings(judged, job)
+        decisions = flattened(judged.decisions, state.account, unsold) if closes else judged.decisions
         digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
             source=job.source,
@@ -82,16 +98,37 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[
             strategy_sha256=job.policy.strategy.version or None,
         )
         with transaction(store):
-            ledger.record_decisions(store, job.account, judged.decisions, provenance, day_pass.number)
-            explanation_store.record(store, job.account, job.source, explanations(judged.judgement))
-    for decision in judged.decisions:
+            ledger.record_decisions(store, job.account, decisions, provenance, day_pass.number)
+            if closes:
+                closing = closings(judged.judgement, decisions, closing_config(config, job.broker))
+                explanation_store.record(store, job.account, job.source, closing)
+            else:
+                explanation_store.record(store, job.account, job.source, explanations(judged.judgement))
+    for decision in decisions:
         log.info("%s", in_words(decision))
-    return warnings
+    return _warnings(judged, job)
+
+
+def _warnings(judged: Judged, job: Job) -> tuple[str, ...]:
+    """Return the faults of the strategy, the symbols without ranges, and the limits that decided."""
+    config, view = judged.judgement.config, judged.judgement.view
+    unranged = without_ranges(view.outlooks, config.estimator, job.as_of)
+    limited = limited_days_of(view, [job.as_of], config)
+    return (*judged.faults.values(), *unranged, *limits_decided_today(config.strategy, limited, config.sizing))
+
+
+def _demand_some_signal(judged: Judged, job: Job) -> None:
+    """Raise StrategyFailed if the strategy has a fault on every symbol."""
+    if judged.faults and len(judged.faults) == len(judged.judgement.bars):
+        raise StrategyFailed(
+            f"strategy {judged.judgement.config.strategy} fails on every symbol of {job.as_of}, so nothing is decided: "
+            f"{'; '.join(judged.faults.values())}"
+        )
 
 
 def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
     """Raise UsageError if the day was decided by another strategy or for other symbols: orders would add up."""
-    decided = tuple(decision.symbol for decision in decisions)
+    decided = traded_symbols(decisions)
     if stored.strategy != job.policy.strategy.name:
         raise UsageError(
             f"account {job.account} has decided {job.as_of} by {stored.strategy}, not by {job.policy.strategy}; finish "
@@ -133,11 +170,6 @@ def judge_day(
     calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in bars}
     seen = signals_with_faults(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
     faults = {symbol: f"{symbol}: {signals.fault.message}" for symbol, signals in seen.items() if signals.fault}
-    if faults and len(faults) == len(seen):
-        raise StrategyFailed(
-            f"strategy {config.strategy} fails on every symbol of {job.as_of}, so nothing is decided: "
-            f"{'; '.join(faults.values())}"
-        )
     view, held = aligned_signals(seen, job.symbols), {**faults, **sight.held_back}
     return Judged(
         decisions=decide(view, state.snapshot, config, held, sight.later),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -32,22 +32,12 @@ from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
 from tasks.broker.takeover_plan import AdoptAnswer, Adopted, answered, planned, take_over
 from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
 from tasks.operations.halt import demand_reason
-from tasks.run.job import PAPER
+from tasks.run.job import PAPER, BrokerCustomer
 
 log = logging.getLogger(__name__)
 
 #: How long after a trade the reported balances may not include it.
 BALANCES_AFTER = timedelta(seconds=90)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adopter:
-    """The account that takes its broker over at the instant `now`, acting as the customer of order queries."""
-
-    home: Path
-    account: str
-    broker: str
-    now: datetime
 
 
 def adopt(
@@ -113,7 +103,7 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
 
 def _adopter(
     home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime
-) -> tuple[Broker, Adopter]:
+) -> tuple[Broker, BrokerCustomer]:
     """Return the broker, and the account that has a baseline there. Raises UsageError."""
     broker = open_broker(now)
     with connect(home) as store:
@@ -127,10 +117,10 @@ def _adopter(
         raise UsageError(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
         )
-    return broker, Adopter(home=home, account=account, broker=broker.name, now=now)
+    return broker, BrokerCustomer(home=home, account=account, broker=broker.name, now=now)
 
 
-def _newest(adopter: Adopter) -> BrokerBaseline:
+def _newest(adopter: BrokerCustomer) -> BrokerBaseline:
     with connect(adopter.home) as store:
         newest = broker_events.newest_baseline(store, adopter.account, adopter.broker)
     assert newest is not None, "it was adopted before"
@@ -138,7 +128,7 @@ def _newest(adopter: Adopter) -> BrokerBaseline:
 
 
 def _holdings(
-    adopter: Adopter, broker: Broker, before: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
+    adopter: BrokerCustomer, broker: Broker, before: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
 ) -> Balances:
     """Return the broker's balances, after waiting until they must include our newest trade."""
     with connect(adopter.home) as store:
@@ -150,13 +140,13 @@ def _holdings(
     return baseline_holdings(broker, sorted({*before.positions, *(now.positions if now else ())}))
 
 
-def _catch_up(adopter: Adopter, broker: Broker, baseline: BrokerBaseline) -> None:
+def _catch_up(adopter: BrokerCustomer, broker: Broker, baseline: BrokerBaseline) -> None:
     """Record the outcome of every sent order, as far as it will ever be known, and every funding payment."""
     _demand_told(adopter, sync_orders(adopter, broker, date.max), broker)
     record_charges(adopter, broker, baseline, adopter.now.date() - timedelta(days=1))
 
 
-def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> None:
+def _demand_told(adopter: BrokerCustomer, orders: Sequence[Order], broker: Broker) -> None:
     now = broker.now()
     with connect(adopter.home) as store:
         unknown = [
@@ -171,7 +161,7 @@ def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> N
         )
 
 
-def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason: str) -> Adopted | None:
+def _took_over(adopter: BrokerCustomer, broker: Broker, before: BrokerBaseline, reason: str) -> Adopted | None:
     """Record the takeover, or that nothing differs, and return it; None if a run was active meanwhile: try again.
 
     The balances cannot be used if an order of ours traded while they were queried, or still may: they may or may not

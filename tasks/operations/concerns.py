@@ -105,9 +105,10 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
     yield from _orders_missed(store, account)
     risk = risk_state.load(store, account)
     if risk.halted:
+        state = "flattened" if risk.flatten else "halted"
         yield Concern(
             key=f"halted:{account}",
-            text=f"{account} has been halted since {risk.since}: {risk.reason}; once you know why, "
+            text=f"{account} has been {state} since {risk.since}: {risk.reason}; once you know why, "
             f"`turbodmt resume --account {account} --reason TEXT`",
         )
     if _live(record):

@@ -23,6 +23,7 @@ from strategy.exit_codes import UsageError
 from strategy.market.data_hash import data_sha256
 from strategy.market.own_columns import Lag
 from strategy.portfolio.decision import Decision
+from strategy.portfolio.flattening import is_flattened
 from strategy.signals.strategies import Strategy
 from tasks.operations.order_record_answer import (
     BandPart,
@@ -88,7 +89,8 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
         origin = STORED if trace is not None else REPLAYED
         if trace is None:
             trace, warnings = replayed_trace(store, record.day, found.symbol, policy_of)
-        verified = None if trace is None else _verified(store, record, trace)
+        # No bar decides what a flattened account closes.
+        verified = None if trace is None or is_flattened(record.day.decisions) else _verified(store, record, trace)
         opens = _opens(store, record, trace)
         terms = terms_on(store, found.account, found.as_of)
     if verified is False:
@@ -155,7 +157,7 @@ def _record(store: Connection, home: Path, found: Found) -> Record:
 
 def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     """Return whether the bars in the store still hash to those decided on."""
-    symbols = [decision.symbol for decision in record.day.decisions]
+    symbols = record.day.symbols
     count = trace["window"]["look_back_bars"]
     ends = ends_of(symbols, record.found.as_of, record.day.day_pass.behind)
     bars = bars_seen(store, trace["source"], ends, count)
@@ -170,14 +172,17 @@ def _verified(store: Connection, record: Record, trace: Trace) -> bool:
 
 
 def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
-    """Return the parts of the explanation in order; each is None without a trace."""
+    """Return the parts of the explanation in order; each is None without a trace, all but the last in a flattening."""
+    parts: dict[str, Any] = dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
     if trace is None:
-        return dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
+        return parts
+    if is_flattened(record.day.decisions):
+        return {**parts, "planned": PlannedPart.model_validate(trace["planned"])}
     # Explanations of before there was a band have no such part, and neither have those of accounts without one.
     banded = trace.get("banded")
     forecast = dict(trace["forecast"])
     features = forecast.pop("features")
-    symbols = [decision.symbol for decision in record.day.decisions]
+    symbols = record.day.symbols
     return {
         "bars": BarsPart.model_validate({"source": trace["source"], "symbols": symbols, **trace["window"]}),
         "features": features,

@@ -16,6 +16,7 @@ from storage.models.registry import ModelDamaged
 from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision, Status, as_decided
+from strategy.portfolio.flattening import traded_symbols
 from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
@@ -43,8 +44,8 @@ class PastDay:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Return the symbols decided, sorted."""
-        return tuple(decision.symbol for decision in self.decisions)
+        """Return the symbols that its run trades, sorted."""
+        return traded_symbols(self.decisions)
 
 
 def replayed_trace(

@@ -16,8 +16,9 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from strategy.account.state import Snapshot
 from tasks.daily.account_returns import account_returns
+from tasks.notices.left_over import left_over
 from tasks.operations.cash_flows import CashFlowAnswer
-from tasks.run.answers import Answer, Exact, OrderAnswer, order_answer, positions_of
+from tasks.run.answers import Answer, Exact, LeftOverAnswer, OrderAnswer, order_answer, positions_of
 from tasks.run.job import PAPER
 from tasks.run.kept_terms import newest_terms, terms_on
 
@@ -45,6 +46,7 @@ class StatusAnswer(Answer):
 
     `terms` are those of its last day, `next_terms` those from its next day on; `twr` is the time-weighted return
     since it opened, `mwr` the money-weighted one a year. `waiting_flows` are booked with the account's next days.
+    `left_over` is what an account that is flattened (`flatten`) still holds.
     """
 
     account: str
@@ -61,6 +63,8 @@ class StatusAnswer(Answer):
     halted: bool
     halted_since: date | None
     halted_reason: str | None
+    flatten: bool = False
+    left_over: tuple[LeftOverAnswer, ...] = ()
     data: tuple[NewestBarAnswer, ...]
     held_back: tuple[str, ...]
     last_run: LastRunAnswer | None
@@ -95,6 +99,7 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         next_terms = newest_terms(store, account)
         returns = account_returns(store, account, day) if day else None
         flows = flow_store.waiting(store, account)
+        left = left_over(store, account)
     return StatusAnswer(
         account=account,
         broker=broker,
@@ -110,6 +115,8 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         halted=risk.halted,
         halted_since=risk.since if risk.halted else None,
         halted_reason=risk.reason if risk.halted else None,
+        flatten=risk.flatten,
+        left_over=left,
         data=tuple(NewestBarAnswer(source=series.source, symbol=series.symbol, last=series.last) for series in data),
         held_back=tuple(sorted(set(held))),
         last_run=last,

@@ -85,11 +85,21 @@ class DayState(StrEnum):
     PARTIAL = "partial"
 
 
+class LeftOverAnswer(Answer):
+    """A position that an account which is flattened still holds: its quantity, and why, as a code and in words."""
+
+    symbol: str
+    quantity: Exact
+    code: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
     """The result of a day; `snapshot` is None for an account without a day, `halted` the reason for a halt or empty.
 
     `passes` are its passes so far, and `waiting` the symbols that another one may decide.
+    `left_over` is what an account that is flattened still holds.
     """
 
     job: Job
@@ -106,6 +116,8 @@ class DayResult:
     report: str | None
     passes: "tuple[PassAnswer, ...]" = ()
     waiting: tuple[str, ...] = ()
+    flatten: bool = False
+    left_over: tuple[LeftOverAnswer, ...] = ()
 
     @property
     def state(self) -> DayState:
@@ -124,7 +136,10 @@ class PassAnswer(Answer):
 
 
 class DecisionAnswer(Answer):
-    """A decision, without its day and symbol; `rebalance` is there if a rebalance band or frequency had an effect."""
+    """A decision, without its day and symbol; `rebalance` is there if a rebalance band or frequency had an effect.
+
+    It is `flatten` on a day on which the account is flattened.
+    """
 
     regime: str | None
     confidence: float | None
@@ -163,7 +178,10 @@ class FillAnswer(Answer):
 
 
 class DayAnswer(Answer):
-    """The answer of `turbodmt daily`; `equity` and `cash` are null for an account without a day."""
+    """The answer of `turbodmt daily`; `equity` and `cash` are null for an account without a day.
+
+    `flatten` and `left_over` are there while the account is flattened.
+    """
 
     as_of: date
     run_id: str
@@ -185,6 +203,8 @@ class DayAnswer(Answer):
     seed: int
     halted: bool
     halted_reason: str | None = None
+    flatten: bool = False
+    left_over: tuple[LeftOverAnswer, ...] = ()
     warnings: tuple[str, ...]
     report: str | None
     state: DayState = DayState.DONE
@@ -221,7 +241,8 @@ def day_answer(result: DayResult) -> DayAnswer:
         waiting=result.waiting if result.state is DayState.PARTIAL else (),
         passes=result.passes,
     )
-    return answer.model_copy(update={"strategy_sha256": version}) if version else answer
+    closing = {"flatten": True, "left_over": result.left_over} if result.flatten else {}
+    return answer.model_copy(update={**({"strategy_sha256": version} if version else {}), **closing})
 
 
 def decision_answer(decision: Decision) -> DecisionAnswer:

@@ -1,7 +1,7 @@
 """One day's work, fixed in `flows` and passed to every task: keys, paths and numbers, never connections or frames."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -84,6 +84,16 @@ class Customer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerCustomer:
+    """An account at its broker at the instant `now`, without a day to run: it queries orders and sends none."""
+
+    home: Path
+    account: str
+    broker: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A run for the day `as_of`: `now` is the fixed instant, `symbols` are sorted, `source` is its key in the store.
 
@@ -110,6 +120,15 @@ class Job:
     """What a person named: `SYMBOL CALENDAR` of each symbol that has one."""
     terms: str = ""
     """The terms that the account is to keep from its first unsettled day on, as canonical JSON; empty: none."""
+    besides: tuple[str, ...] = ()
+    """What an account that is flattened holds besides `symbols`: it is closed too, so that its bars are fetched."""
+
+    @property
+    def in_data(self) -> "Job":
+        """Return the job of the steps that fetch and judge bars, `besides` included."""
+        return (
+            replace(self, symbols=tuple(sorted({*self.symbols, *self.besides})), besides=()) if self.besides else self
+        )
 
     @property
     def panel(self) -> Panel:

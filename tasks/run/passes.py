@@ -12,6 +12,7 @@ from storage.ledger import positions as position_store
 from storage.ledger.row_codec import DayPass
 from strategy.market.bars import Bars
 from strategy.portfolio.decision import ORDERED, LaterPass, Status
+from strategy.portfolio.flattening import is_flattened
 from tasks.run.answers import PassAnswer
 from tasks.run.job import Job
 
@@ -31,10 +32,12 @@ class Sight:
 def waiting(store: Connection, job: Job) -> tuple[str, ...]:
     """Return the symbols that the day's last pass held back, which a later pass may decide; none before it is decided.
 
-    A symbol whose bars are stale, or whose strategy fails, is not waited for.
+    A symbol whose bars are stale, or whose strategy fails, is not waited for; nor is any on a day that closes them all.
     """
     last = ledger.passes_on(store, job.account, job.as_of)[-1]
     decisions = ledger.decisions_on(store, job.account, job.as_of)
+    if is_flattened(decisions):
+        return ()
     held = [decision.symbol for decision in decisions if decision.status is Status.QUARANTINED]
     return tuple(symbol for symbol in held if symbol in last.held_back)
 

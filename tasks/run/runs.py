@@ -11,7 +11,7 @@ from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
 from strategy.portfolio.drawdown_halt import RiskState
-from tasks.run.answers import DayAnswer, DayResult, DayState, ModelCode
+from tasks.run.answers import DayAnswer, DayResult, DayState, LeftOverAnswer, ModelCode
 from tasks.run.job import Job
 from tasks.run.kept_terms import not_taken
 from tasks.run.passes import asked, passes_made, waiting
@@ -116,12 +116,16 @@ def begin(job: Job, at: datetime) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The part of a day's result that is not in the ledger: warnings, why this model, and the path of the report."""
+    """The part of a day's result that is not in the ledger: warnings, why this model, and the path of the report.
+
+    `left_over` is what a flattened account still holds.
+    """
 
     warnings: tuple[str, ...] = ()
     model_reason: str | None = None
     model_code: ModelCode | None = None
     report: str | None = None
+    left_over: tuple[LeftOverAnswer, ...] = ()
 
 
 def day_result(job: Job, findings: Findings) -> DayResult:
@@ -129,6 +133,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
     with connect(job.home) as store:
         snapshot = position_store.latest_snapshot(store, job.account)
         provenance = ledger.provenance_on(store, job.account, job.as_of)
+        risk = risk_state.load(store, job.account)
         return DayResult(
             job=job,
             snapshot=snapshot,
@@ -139,16 +144,19 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             model_reason=findings.model_reason,
             model_code=findings.model_code,
             data_sha256=provenance.data_sha256 if provenance else None,
-            halted=_halted(risk_state.load(store, job.account)),
+            halted=_halted(risk),
             warnings=findings.warnings,
             report=findings.report,
             passes=passes_made(store, job),
             waiting=waiting(store, job),
+            flatten=risk.flatten,
+            left_over=findings.left_over,
         )
 
 
 def _halted(risk: RiskState) -> str:
-    return f"Halted since {risk.since}: {risk.reason}" if risk.halted else ""
+    how = "Flattened" if risk.flatten else "Halted"
+    return f"{how} since {risk.since}: {risk.reason}" if risk.halted else ""
 
 
 def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:

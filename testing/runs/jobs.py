@@ -20,6 +20,7 @@ from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from strategy.training.recipe import TrainingConfig
+from tasks.daily.flattening import with_held_beside
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
@@ -130,13 +131,14 @@ def live(job: Job, late: timedelta) -> Job:
 
 def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champion]:
     """The gate's verdict and the champion, after every step from ingest to reconcile in the order of the flow."""
+    job = with_held_beside(job)
     symbols = symbols_asked(job)
     if symbols:
-        ingest(replace(job, symbols=symbols), open_source)
-    gate = validate(job)
-    settle(job, PaperBroker, gate.barred)
+        ingest(replace(job, symbols=symbols).in_data, open_source)
+    gate = validate(job.in_data)
+    settled = settle(job, PaperBroker, gate.barred)
     champion = retrain(job)
-    signal(job, champion, gate.barred)
+    signal(job, champion, gate.barred, settled.agreement.barred)
     trade(job, PaperBroker)
     reconcile(job)
     return gate, champion

@@ -24,8 +24,13 @@ TABLES = (
     "charges",
     "takeover_entries",
     "risk_state",
+    "halts",
 )
 ACCOUNT = "daily"
+#: No symbol of any venue has a larger lot.
+LOT = Decimal("0.01")
+#: The venues' largest market orders, of either symbol.
+LARGEST = {"testnet-spot": Decimal(100), "testnet-futures": Decimal(120)}
 _BASES = {"BNBUSDT": "BNB", "BTCUSDT": "BTC", "ETHUSDT": "ETH"}
 _SYMBOLS = {asset: symbol for symbol, asset in _BASES.items()}
 
@@ -38,6 +43,10 @@ class Checks:
     exchange: FakeExchange
     venue: str
     halted: bool = False
+    #: The first day on which the account was flattened; None while it is not.
+    flattened: date | None = None
+    #: The runs of the day come too late for orders.
+    late: bool = False
     seen: int = 0
     bound: set[str] = field(default_factory=set)
     database: str = field(init=False)
@@ -69,6 +78,7 @@ class Checks:
         """All of them."""
         self._conserved(day)
         self._nothing_open(day)
+        self._closed(day)
         self.with_the_exchange(job)
 
     def with_the_exchange(self, job: Job) -> None:
@@ -118,6 +128,52 @@ class Checks:
         assert {symbol: Decimal(one["quantity"]) for symbol, one in told.items()} == owned
         worth = sum((quantised(Decimal(one["quantity"]) * Decimal(one["mark"])) for one in told.values()), Decimal(0))
         assert equity == cash + worth
+
+    def _closed(self, day: date) -> None:
+        """While the account is flattened, each day leaves no position without the reason that the ledger has for it.
+
+        What is held at the close has an order of the day that closes it in whole lots, or is below the least order, or
+        no order could be sent in it. What an order of the day before has filled is dust now.
+        """
+        if self.flattened is None:
+            return
+        held, before = self._held(day), self._held(day - timedelta(days=1))
+        for symbol, quantity in held.items():
+            # What was ordered before it was flattened may trade after the close of the day before.
+            if day > self.flattened and symbol in before:
+                assert 0 <= quantity / before[symbol] <= 1, f"{symbol} grew while flattened"
+            status, exposure, code = self.rows(
+                "SELECT status, exposure, rebalance FROM decisions WHERE account = ? AND as_of = ? AND symbol = ?",
+                *(ACCOUNT, day, symbol),
+            )[0]
+            assert code == "flatten", f"{symbol} was held on {day} and not flattened ({status})"
+            orders = self.rows(
+                "SELECT state, code, quantity, reduce_only FROM orders WHERE account = ? AND as_of = ? AND symbol = ?",
+                *(ACCOUNT, day, symbol),
+            )
+            if exposure is None:
+                assert not orders, f"{symbol} was barred on {day} and ordered"
+                continue
+            if self.late and not orders:
+                continue
+            ((state, why, ordered, reduces),) = orders
+            assert reduces, f"the order in {symbol} of {day} might have opened a position"
+            left = abs(quantity) - ordered
+            largest = LARGEST.get(self.venue, Decimal(10**9))
+            assert 0 <= left < LOT or why == "too_small" or ordered == largest, f"{left} of {symbol} stay on {day}"
+            filled = self.rows(
+                "SELECT 1 FROM orders WHERE account = ? AND as_of = ? AND symbol = ? AND state = 'filled' AND "
+                "reduce_only AND quantity < ?",
+                *(ACCOUNT, day - timedelta(days=1), symbol, largest),
+            )
+            assert not filled or abs(quantity) < LOT, f"{quantity} of {symbol} are left of what was sold before {day}"
+            assert state != "skipped" or why == "too_small"
+
+    def _held(self, day: date) -> dict[str, Decimal]:
+        """Return the positions at the close of the day; none if it was not settled."""
+        rows = self.rows("SELECT positions FROM account_snapshots WHERE account = ? AND as_of = ?", ACCOUNT, day)
+        told: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        return {symbol: Decimal(one["quantity"]) for symbol, one in told.items()}
 
     def _nothing_open(self, day: date) -> None:
         """No order hangs in between: paper's wait for their bar, a broker's have ended."""
@@ -185,6 +241,9 @@ class Checks:
             )[0]
             signed = order.quantity if order.side == "BUY" else -order.quantity
             assert held * signed < 0, f"{order.client_id} of {signed} was accepted while halted with {held}"
+            assert abs(signed) <= abs(held), f"{order.client_id} of {signed} was accepted while halted with {held}"
+            if self.flattened is not None and self.venue == "testnet-futures":
+                assert order.reduce_only, f"{order.client_id} closes a position and might have opened one"
 
     def balances(self) -> None:
         """The exchange's balances are its first ones with every trade and charge of the ledger, to the last digit."""

@@ -6,7 +6,7 @@ It drives what the tasks call, without Prefect, Great Expectations and torch.
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -23,12 +23,13 @@ from storage.database import connect
 from storage.errors import StoreError
 from strategy.builtin.registry import RULES
 from strategy.market.instruments import Calendar
+from tasks.daily.flattening import with_held_beside
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
-from tasks.operations.halt import halt, resume
+from tasks.operations.halt import flatten, halt, resume
 from tasks.run.job import PAPER, Job
 from testing.exchange.access import SetClock
 from testing.exchange.faults import Faults, Kind
@@ -52,6 +53,8 @@ KINDS = tuple(kind for kind in Kind if kind not in {Kind.BANNED, Kind.BANNED_BY_
 FORGETFUL = 0.2
 #: How often, at a request, our clock or the exchange's is set; neither is ever further than that from the right time.
 CLOCKS_SET, CLOCK_OFF_S = 0.004, 60.0
+#: How often a person flattens the account; a third of the times the next runs trade one symbol alone.
+FLATTENED = 0.006
 #: What a request takes; nothing else takes any time.
 LATENCY = timedelta(milliseconds=20)
 #: Of the year that is lived in a process of its own: both sides of the socket know it.
@@ -108,6 +111,8 @@ class SimulatedYear:
         #: Nobody halts an account that has not lived a day.
         self.lived = False
         self.halted_since: date | None = None
+        #: What the account trades: less than it holds, now and then, while it is flattened.
+        self.traded = self.symbols
 
     def live(self) -> Counter[str]:
         """Return what went wrong on the way, by kind; raises AssertionError as soon as a day did not end in order."""
@@ -135,6 +140,7 @@ class SimulatedYear:
         late = self.random.random() < 0.03
         at = self._instant(day) + timedelta(hours=13 if late else 0, minutes=self.random.randint(0, 20))
         self.events["late runs"] += late
+        self.checks.late = late
         self.testnet.move_to(at + timedelta(seconds=self.theirs_s))
         self._quote(day)
         for attempt in range(ATTEMPTS + 1):
@@ -172,11 +178,11 @@ class SimulatedYear:
         job, source = self._job(day), self.source
         if self.dice.hit(0.03, "source late"):
             source = DeadBars(listings=self.source.listings, streaming=True)
-        ingest(job, lambda: source)
+        ingest(job.in_data, lambda: source)
         barred = self._publish(job)
         settled = settle(job, self._broker)
         barred |= settled.agreement.barred
-        signal(job, NO_MODEL, barred)
+        signal(job, NO_MODEL, barred, settled.agreement.barred)
         trade(job, self._broker)
         demand_nothing_withheld(job)
 
@@ -235,9 +241,9 @@ class SimulatedYear:
     def _job(self, day: date) -> Job:
         self.today = day
         closed = self._instant(day) - timedelta(minutes=5)
-        job = replace(a_job(self.home, self.symbols, day, RULES), broker=self.venue)
+        job = replace(a_job(self.home, self.traded, day, RULES), broker=self.venue)
         now = closed + timedelta(minutes=5) if self.venue == PAPER else self._now()
-        return replace(job, now=now, sends_until=closed + timedelta(hours=12))
+        return with_held_beside(replace(job, now=now, sends_until=closed + timedelta(hours=12)))
 
     def _now(self) -> datetime:
         """Our time, which is the exchange's but for what the two are wrong by."""
@@ -248,22 +254,38 @@ class SimulatedYear:
         self._fund()
         dice = self.random.random()
         with self._quiet():
-            if self.halted_since is None and dice < 0.01 and self.lived:
+            if self.halted_since is None and dice < 0.01 and self.lived and dice > FLATTENED:
                 self.halted_since, self.events["halts"] = day, self.events["halts"] + 1
-                halt(self.home, "daily", "the test says so")
+                halt(self.home, "daily", "the test says so", self._now())
                 self.checks.halted = True
             elif self.halted_since is not None and day >= self.halted_since + timedelta(days=4):
-                self.halted_since = None
-                resume(self.home, "daily", "the test says so")
-                self.checks.halted = False
+                self.halted_since, self.traded = None, self.symbols
+                resume(self.home, "daily", "the test says so", self._now())
+                self.checks.halted, self.checks.flattened = False, None
             elif dice > 0.99 and self.venue != PAPER and day > FIRST + timedelta(days=20):
                 self.events["resets"] += 1
                 self.testnet.exchange.reset()
                 self.checks.reset()
+        if self.halted_since is None and dice <= FLATTENED and self.lived:
+            self._flatten(day, "BTCUSDT" if dice < FLATTENED / 3 else "")
         broken = random.Random(f"break {self.seed} {day.toordinal() // 5}").random() < 0.04
         for books in (self.testnet.exchange.spot.books, self.testnet.exchange.futures.books):
             books[SYMBOLS[1]].listing.status = "BREAK" if broken else "TRADING"
         self.events["days a symbol is halted"] += broken
+
+    def _flatten(self, day: date, alone: str) -> None:
+        """A person flattens the account, again and again until the command comes through; then a symbol may be left."""
+        self.halted_since, self.events["flattenings"] = day, self.events["flattenings"] + 1
+        self.testnet.move_to(self._instant(day) - timedelta(hours=1) + timedelta(seconds=self.theirs_s))
+        for attempt in range(ATTEMPTS + 1):
+            with self._quiet() if attempt == ATTEMPTS else nullcontext():
+                try:
+                    flatten(self.home, "daily", "the test says so", self._now(), lambda _, now: self._broker(now))
+                    break
+                except (*EXPECTED, Killed):
+                    self.events["flattenings cut short"] += 1
+        self.traded = (alone,) if alone else self.symbols
+        self.checks.halted, self.checks.flattened = True, day
 
     def _fund(self) -> None:
         if self.venue == VENUES[2] and self.testnet.exchange.futures.books[SYMBOLS[0]].last:

@@ -37,6 +37,9 @@ from testing.accounts.ledgers import contents, replayed, tidied
 from testing.runs.own_strategies import PEEKS, a_file
 from tests.flows.conftest import Run
 
+#: When a person halts or resumes.
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
 SYMBOLS = ("^GSPC", "^IXIC")
 SETTLED = ", 2 trades of earlier orders settled"
@@ -176,7 +179,7 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
     told = account_status(home, "daily")
     assert re.search(rf"Last run: {DAYS[0]}, begun \S+, halted$", shown_status(told), re.MULTILINE)
     assert not any(concern.key.startswith("failed") for concern in look(home, datetime.now(tz=UTC)))
-    resume(home, "daily", "the limit was a demonstration")
+    resume(home, "daily", "the limit was a demonstration", NOW)
     monkeypatch.delenv("TURBODMT_MAX_DRAWDOWN_HALT")
     assert json.loads(daily(as_of=DAYS[1], strategy="rules", home=home))["halted"] is False
 

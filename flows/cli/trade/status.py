@@ -40,17 +40,30 @@ def shown_status(answer: "StatusAnswer") -> str:
         f"Account {answer.account} on {answer.as_of}: equity {money(answer.equity)}, cash "
         f"{money(answer.cash)}\n"
         f"{decided}, {_where(answer.broker)}; drawdown {answer.drawdown:.1%}, "
-        f"{f'halted: {answer.halted_reason}' if answer.halted else 'not halted'}",
+        f"{_halted(answer)}",
         _terms(answer),
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
+        listed("Left over by the flattening", _left(answer), ("symbol", "quantity", "code", "reason")),
         listed("Flows that wait", _waiting(answer), ("kind", "amount", "symbol", "from", "key")),
         listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),
         f"Last run: {last.as_of}, begun {last.started_at}, {last.status}" if last else "",
         listed("Next runs", [{"run": run} for run in answer.next_runs], ("run",)),
         warned(answer),
     )
+
+
+def _halted(answer: "StatusAnswer") -> str:
+    """Return whether the account is halted or flattened, and why."""
+    if not answer.halted:
+        return "not halted"
+    return f"{'halted and flattened' if answer.flatten else 'halted'}: {answer.halted_reason}"
+
+
+def _left(answer: "StatusAnswer") -> list[dict[str, object]]:
+    """Return a row per position that the flattening has not closed yet, dust included."""
+    return [{**dict(each), "quantity": quantity(each.quantity)} for each in answer.left_over]
 
 
 def _terms(answer: "StatusAnswer") -> str:

@@ -8,7 +8,7 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from flows.backfill import backfill
 from flows.daily import daily
-from flows.halt import resume
+from flows.halt import halt, resume
 from flows.scheduling.parameter_forms import plain
 
 FORM = plain(parameter_schema(daily.fn).model_dump())
@@ -18,7 +18,7 @@ def check(values: dict[str, Any], form: dict[str, Any] = FORM) -> None:
     validate(values, form, raise_on_error=True, preprocess=True)
 
 
-@pytest.mark.parametrize("flow", [daily, backfill, resume], ids=lambda flow: flow.name)
+@pytest.mark.parametrize("flow", [daily, backfill, halt, resume], ids=lambda flow: flow.name)
 def test_each_parameter_is_one_field_with_a_type(flow: Any) -> None:
     shown = plain(parameter_schema(flow.fn).model_dump())["properties"]
     assert [name for name, field in shown.items() if "type" not in field or "anyOf" in field] == []
@@ -48,3 +48,9 @@ def test_a_resumption_demands_account_and_reason() -> None:
     with pytest.raises(ValidationError, match="reason"):
         check({"account": "daily"}, form)
     check({"account": "daily", "reason": "checked"}, form)
+
+
+def test_a_halt_flattens_only_if_it_is_asked_to() -> None:
+    form = plain(parameter_schema(halt.fn).model_dump())
+    assert (form["properties"]["flatten"]["type"], form["properties"]["flatten"]["default"]) == ("boolean", False)
+    check({"account": "daily", "reason": "out", "flatten": True}, form)

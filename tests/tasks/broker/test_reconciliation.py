@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -349,7 +349,8 @@ def test_a_halt_that_comes_between_decision_and_sending_holds_the_orders_back(
 
     def halt_first(store: object, job: object, orders: object) -> None:
         record(store, job, orders)
-        risk_state.save(store, "daily", RiskState(halted=True, since=DAYS[first], reason="just now"))
+        state = RiskState(halted=True, since=DAYS[first], reason="just now")
+        risk_state.save(store, "daily", state, datetime(2026, 1, 2, tzinfo=UTC))
 
     record = order_store.record_orders
     monkeypatch.setattr(order_store, "record_orders", halt_first)

@@ -24,6 +24,9 @@ from tasks.run.runs import Findings, begin, close_done, close_failed, close_late
 from testing.markets.bars import PAIR, Fault
 from testing.runs.jobs import a_job, on, run_day
 
+#: When a person halts or resumes.
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
 FRIDAY = date(2020, 6, 12)
 SATURDAY_NIGHT = datetime(2020, 6, 14, 0, 5, tzinfo=UTC)
 
@@ -70,7 +73,7 @@ def test_shares_alone_are_not_expected_on_a_weekend(job: Job) -> None:
 
 
 def test_no_account_is_forgotten_however_often_the_others_run(job: Job) -> None:
-    halt(job.home, "daily", "the feed looks wrong")
+    halt(job.home, "daily", "the feed looks wrong", NOW)
     with connect(job.home) as store:
         store.execute(
             "INSERT INTO runs (run_id, account, command, as_of, started_at, finished_at, status, code_version, config, "
@@ -189,9 +192,9 @@ def test_a_run_that_never_ended_is_told_after_its_lease(job: Job) -> None:
 
 
 def test_a_halt_is_told_until_a_person_resumes(job: Job) -> None:
-    halt(job.home, "daily", "the feed looks wrong")
+    halt(job.home, "daily", "the feed looks wrong", NOW)
     (concern,) = look(job.home, at(FRIDAY))
     assert concern.key == "halted:daily"
     assert "the feed looks wrong; once you know why, `turbodmt resume --account daily" in concern.text
-    resume(job.home, "daily", "checked")
+    resume(job.home, "daily", "checked", NOW)
     assert keys(job, at(FRIDAY)) == []

@@ -33,6 +33,9 @@ from tasks.validation.gate import validate
 from testing.markets.bars import DEEP, PAIR, FakeBars
 from testing.runs.jobs import a_job, on, policy, retrain_and_promote, run_day
 
+#: When a person halts or resumes.
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
 FIRST, SECOND, THIRD = date(2020, 6, 8), date(2020, 6, 9), date(2020, 6, 10)
 
 
@@ -217,7 +220,7 @@ def test_a_network_is_told_with_what_it_saw(tmp_path: Path) -> None:
 
 
 def test_an_order_that_a_halt_cut_is_told_as_planned_and_as_it_stands(job: Job) -> None:
-    halt(job.home, job.account, "the test wants it")
+    halt(job.home, job.account, "the test wants it", NOW)
     fourth = on(job, date(2020, 6, 11))
     run_day(fourth, open_pair)
     held = [order for order in orders(job, fourth.as_of) if order.reason.startswith("halted")]

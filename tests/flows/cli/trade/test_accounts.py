@@ -1,6 +1,6 @@
 """Accounts are listed, a name that there is not is answered with those that there are, and one is forgotten."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from tasks.run.job import Job
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job, run_day
 from tests.flows.conftest import Run
+
+#: When a person halts or resumes.
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 FRIDAY = date(2020, 6, 12)
 
@@ -80,10 +83,10 @@ def test_an_account_is_forgotten_once_someone_says_yes(run: Run, job: Job, home:
 
 
 def test_what_is_halted_or_open_at_a_broker_outside_is_not_forgotten(run: Run, job: Job, home: Path) -> None:
-    halt(home, "daily", "the feed looks wrong")
+    halt(home, "daily", "the feed looks wrong", NOW)
     halted = run("accounts", "forget", "daily", "--yes").failure
     assert "daily has been halted since 2020-06-12: the feed looks wrong" in halted
-    resume(home, "daily", "it was right")
+    resume(home, "daily", "it was right", NOW)
     with connect(home) as store:
         taken = BrokerBaseline(
             account="daily",
@@ -100,7 +103,7 @@ def test_what_is_halted_or_open_at_a_broker_outside_is_not_forgotten(run: Run, j
 
 
 def test_the_watchdog_speaks_of_a_replay_only_where_it_is_asked_for(job: Job, home: Path) -> None:
-    halt(home, "daily", "an experiment")
+    halt(home, "daily", "an experiment", NOW)
     late = job.now.replace(year=2021)
     with connect(home) as store:
         store.execute(

@@ -1,7 +1,10 @@
 """A halt in words."""
 
+from decimal import Decimal
+
 from flows.cli.trade.halt import shown_halt
 from tasks.operations.halt import HaltAnswer
+from tasks.run.answers import LeftOverAnswer
 
 
 def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
@@ -11,3 +14,16 @@ def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
     )
     trading = HaltAnswer(account="desk", halted=False, since=None, reason="", changed=False)
     assert shown_halt(trading) == "Account desk is trading. It already was; nothing has changed."
+
+
+def test_a_flattening_says_what_is_still_held_and_why() -> None:
+    dust = LeftOverAnswer(symbol="SPY", quantity=Decimal("0.25"), code="dust", reason="is below one lot of 1")
+    flat = HaltAnswer(
+        account="desk", halted=True, since=None, reason="out", changed=True, flatten=True, left_over=(dust,)
+    )
+    lines = shown_halt(flat).splitlines()
+    assert lines[0] == (
+        "Account desk is halted and flattened: each daily run closes what is held at the next open, until it is "
+        "resumed. Reason: out."
+    )
+    assert [line.split() for line in lines[-1:]] == [["SPY", "0.25", "dust", "is", "below", "one", "lot", "of", "1"]]
