@@ -9,6 +9,8 @@ from strategy.portfolio.sizing import NO_CAPS, Allocation, SizingParams
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
+#: What is charged and paid beside dated rates.
+SPREADS = ("borrow_spread", "cash_spread", "short_fee")
 #: Largest number of points in a grid.
 MOST_POINTS = 100_000
 #: Most points in a chunk, and most numbers in one of its arrays (dates × symbols × points), so that it fits the caches.
@@ -94,16 +96,22 @@ def names_read(strategy: Strategy) -> tuple[str, ...]:
 def values_read(point: Point) -> dict[str, float | str | None]:
     """Return the parameters of a point that its strategy uses, by name; a cost of None is the asset class's default.
 
+    Of the terms of financing either the flat rate is None, or the rates with their spreads and the fee of shorts are.
+
     >>> from strategy.builtin.registry import MOMENTUM
     >>> point = Point(symbols=("SPY",), strategy=MOMENTUM, sizing=SizingParams(), costs=Costs())
     >>> [name for name in values_read(point) if "rebalance" not in name]
     ['target_annual_vol', 'max_position_size', 'allocation', 'volatility_estimator',
-     'fee_bps', 'slippage_bps', 'financing_rate']
+     'fee_bps', 'slippage_bps', 'financing_rate', 'borrow_spread', 'cash_spread', 'short_fee', 'rates']
     """
     sizes: dict[str, float | str | None] = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
-    traded = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps")}
-    costs = {**traded, "financing_rate": point.costs.financing.flat_rate}
-    return sizes | {name: None if value is None else float(value) for name, value in costs.items()}
+    costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps")}
+    financing = point.costs.financing
+    flat = financing.flat_rate
+    costs["financing_rate"] = flat
+    costs |= {name: getattr(financing, name) if flat is None else None for name in SPREADS}
+    told: dict[str, float | str | None] = {name: None if cost is None else float(cost) for name, cost in costs.items()}
+    return sizes | told | {"rates": financing.risk_free.name if flat is None else None}
 
 
 def account_rule(point: Point) -> SizingParams:

@@ -163,9 +163,14 @@ def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source:
         *gate.warnings,
         *chosen_in_hindsight(market.instruments),
         *_slower(work),
-        *high_rates(job.policy.costs.financing),
+        *_high_rates(points),
     )
     return Ready(job=gate.job, market=market, work=work, warnings=warnings)
+
+
+def _high_rates(points: Sequence[Point]) -> list[str]:
+    every = dict.fromkeys(point.costs.financing for point in points)
+    return list(dict.fromkeys(sentence for financing in every for sentence in high_rates(financing)))
 
 
 def _slower(work: Sequence[Work]) -> list[str]:
@@ -333,7 +338,7 @@ def _trials(job: Job, results: Sequence[Result], market: SweepMarket) -> list[Tr
             symbols=result.point.symbols,
             start=spans[result.point.symbols][0],
             end=spans[result.point.symbols][-1],
-            config=_config(settings, result.point),
+            config=_config(settings, job, result.point),
             recorded_at=job.now,
             sharpe=result.daily_sharpe,
             days=None if result.daily_sharpe is None else len(spans[result.point.symbols]) - 1,
@@ -345,10 +350,10 @@ def _trials(job: Job, results: Sequence[Result], market: SweepMarket) -> list[Tr
 
 def point_config(job: Job, point: Point) -> str:
     """Return the configuration of a point, as its trial has it."""
-    return _config(json.loads(job.policy.config), point)
+    return _config(json.loads(job.policy.config), job, point)
 
 
-def _config(settings: Mapping[str, object], point: Point) -> str:
+def _config(settings: Mapping[str, object], job: Job, point: Point) -> str:
     """Return the configuration of a point as the settings spell it, so that a backtest of it is no further trial.
 
     The exception is a learner, which in a sweep is its prior, another configuration than that with models.
@@ -357,5 +362,8 @@ def _config(settings: Mapping[str, object], point: Point) -> str:
     for name in ("drawdown_start", "drawdown_full", "drawdown_floor"):
         if changed.get(name) == getattr(DEFAULT_SIZING, name):
             del changed[name]
+    if point.costs.financing.risk_free == job.policy.costs.financing.risk_free:
+        # The settings name the series as they do in a backtest.
+        del changed["rates"]
     learner = point.strategy.learner
     return configuration({**settings, **changed}, learner.prior if learner else point.strategy, point.symbols)

@@ -33,6 +33,10 @@ class PointAnswer(Answer):
     fee_bps: float | None
     slippage_bps: float | None
     financing_rate: float | None
+    borrow_spread: float | None
+    cash_spread: float | None
+    short_fee: float | None
+    rates: str | None
     total_return: float | None
     cagr: float | None
     annual_vol: float | None

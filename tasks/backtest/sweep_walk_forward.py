@@ -122,7 +122,7 @@ def _demand_comparable(points: Sequence[Point]) -> None:
     if len({point.costs for point in points}) > 1:
         raise UsageError(
             "the grid lists several costs, and --walk-forward would pick the lowest; keep one value each of fee_bps, "
-            "slippage_bps and financing_rate"
+            "slippage_bps and the rates and spreads of financing"
         )
 
 

@@ -47,7 +47,7 @@ def rate_series(wanted: RatesWanted, open_yahoo: Callable[[], BarSource] | None 
     UsageError for a constant that is no rate, and what the source and the store raise.
     """
     if wanted.source.startswith(CONSTANT):
-        return _constant(wanted.source)
+        return constant_rate(wanted.source)
     if not wanted.source.startswith(FILE) and wanted.currency and wanted.currency not in _DOLLARS:
         raise RatesMissing(
             f"prices are in {wanted.currency}, and the rates of {wanted.source} are those of US Treasury bills; charge "
@@ -106,7 +106,8 @@ def _of_yahoo(wanted: RatesWanted, newest: date | None, open_yahoo: Callable[[],
     return rates
 
 
-def _constant(source: str) -> RateSeries:
+def constant_rate(source: str) -> RateSeries:
+    """Return the series that `constant:RATE` names. Raises UsageError for what is no rate."""
     text = source.removeprefix(CONSTANT)
     try:
         rate = Decimal(text)

@@ -108,13 +108,13 @@ def plan_sweep(
 
     Without a strategy it is that of the settings, where no axis varies it.
     """
-    from flows.cli.research.sweep_file import demand_few, make_grid
+    from flows.cli.research.sweep_file import base_rates, demand_few, make_grid
     from flows.cli.research.sweep_strategies import base_strategies, swept_strategies
     from flows.planning.backtest_plan import plan_backtest
     from strategy.kernel.grid import points
 
     strategy, how = what
-    options = dict(given)
+    options = {**given, **base_rates(axes)}
     if "symbols" in axes.values:
         options["symbols"] = tuple(sorted({symbol for account in axes.values["symbols"] for symbol in account}))
     if how.search is not None:

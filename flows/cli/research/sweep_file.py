@@ -15,22 +15,24 @@ from flows.planning.plan import RequestRefused
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
 from strategy.exit_codes import UsageError
-from strategy.kernel.grid import MOST_POINTS, Grid
+from strategy.kernel.grid import MOST_POINTS, SPREADS, Grid
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
+from tasks.data.rates import CONSTANT, constant_rate
 from tasks.run.job import RunConfig
 from tasks.strategies.grid_points import at_point
 
 #: Largest file: a larger one would list more values than a grid may have points.
 MOST_BYTES = 4_000_000
 SIZING_NAMES = tuple(parameter.name for parameter in fields(SizingParams) if parameter.name != "caps")
-COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
+#: The terms of dated rates, which a flat rate leaves unread.
+DATED_NAMES = ("rates", *SPREADS)
+COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate", *DATED_NAMES)
 NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
 #: Names whose values are no numbers.
-TEXTS = frozenset({"strategy", "allocation", "volatility_estimator", "rebalance_every"})
+TEXTS = frozenset({"strategy", "allocation", "volatility_estimator", "rebalance_every", "rates"})
 #: Names that are options as well: each may be given in one place only.
 OPTIONS = {"symbols": "--symbols", "strategy": "--strategy", "fee_bps": "--fee-bps", "slippage_bps": "--slippage-bps"}
-
 #: The table of a grid that names parameters of the strategy.
 OWN = "parameters"
 
@@ -73,11 +75,21 @@ def checked_axes(content: Mapping[str, object], file: str, given: Mapping[str, o
             raise RequestRefused(f"{name} stands in {file} and in {OPTIONS[name]}; name it in one of them")
     lists = {name: _list(name, values, file) for name, values in named.items()}
     own_lists = {name: _list(f"{OWN}.{name}", values, file) for name, values in own.items()}
+    _demand_one_rate(lists, file)
     return Axes(
         values={name: [_value(name, value) for value in values] for name, values in lists.items()},
         parameters={name: [_text(name, value) for value in values] for name, values in own_lists.items()},
         file=file,
     )
+
+
+def _demand_one_rate(lists: Mapping[str, object], file: str) -> None:
+    """Raise RequestRefused for a grid of a flat rate and of what goes with dated ones."""
+    dated = [name for name in DATED_NAMES if name in lists]
+    if dated and "financing_rate" in lists:
+        raise RequestRefused(
+            f"{file} lists financing_rate and {dated[0]}; a flat rate leaves no use for the other; list one of them"
+        )
 
 
 def demand_few(axes: Axes) -> None:
@@ -139,6 +151,8 @@ def _value(name: str, value: object) -> Any:
         if not symbols:
             raise RequestRefused("symbols hold [] in the grid; a portfolio needs at least one symbol")
         return tuple(sorted(symbols))
+    if name == "rates":
+        return _constant_rate(value)
     if name in TEXTS:
         return checked_value(name, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -148,6 +162,24 @@ def _value(name: str, value: object) -> Any:
     if not 0 <= value <= 1:
         raise RequestRefused(f"{name} holds {value} in the grid; it must lie between 0 and 1, a share of the peak")
     return float(value)
+
+
+def _constant_rate(value: object) -> str:
+    """Return the text of a constant rate; series of other kinds would be fetched for each point."""
+    checked = checked_value("rates", value)
+    if not isinstance(checked, str) or not checked.startswith(CONSTANT):
+        raise RequestRefused(f"rates holds {value!r} in the grid; it must hold constants, such as constant:0.02")
+    constant_rate(checked)
+    return checked
+
+
+def base_rates(axes: Axes) -> dict[str, object]:
+    """Return the option of the rates that a grid varies, so that its accounts are planned at dated rates.
+
+    It is one of the grid's, and not 0 if it can be: at 0 a dollar's terms are those of a coin that stands for it.
+    """
+    listed = axes.values.get("rates", ())
+    return {"rates": next((text for text in listed if constant_rate(text).rates[0]), listed[0])} if listed else {}
 
 
 def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategies: tuple[Strategy, ...]) -> Grid:
@@ -160,6 +192,12 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
     lists = axes.values
     sizing_names = [name for name in SIZING_NAMES if name in lists]
     cost_names = [name for name in COST_NAMES if name in lists]
+    spreads = [name for name in SPREADS if name in lists]
+    if spreads and policy.costs.financing.flat_rate is not None:
+        raise RequestRefused(
+            f"{axes.file} lists {spreads[0]}, and the accounts pay one flat rate, which leaves no use for it; name "
+            'rates with --rates, or list them in the grid, as rates = ["constant:0.02"]'
+        )
     try:
         return Grid(
             accounts=tuple(lists.get("symbols", (symbols,))),
@@ -169,7 +207,7 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
                 for values in product(*(lists[name] for name in sizing_names))
             ),
             costs=tuple(
-                _costs(policy.costs, dict(zip(cost_names, map(_money, values), strict=True)))
+                _costs(policy.costs, dict(zip(cost_names, values, strict=True)))
                 for values in product(*(lists[name] for name in cost_names))
             ),
         )
@@ -179,13 +217,26 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
         raise RequestRefused(f"the grid cannot be run: {error}") from error
 
 
-def _costs(costs: Costs, values: Mapping[str, Decimal]) -> Costs:
+def _costs(costs: Costs, values: Mapping[str, Any]) -> Costs:
     """Return the costs with these values in place of their own."""
+    amounts = {name: _money(value) for name, value in values.items() if name != "rates"}
+    financing = flat(amounts["financing_rate"]) if "financing_rate" in amounts else costs.financing
+    financing = replace(
+        financing,
+        borrow_spread=amounts.get("borrow_spread", financing.borrow_spread),
+        cash_spread=amounts.get("cash_spread", financing.cash_spread),
+        short_fee=amounts.get("short_fee", financing.short_fee),
+    )
+    if "rates" in values:
+        series = constant_rate(values["rates"])
+        # The cash of a coin that stands for a dollar earns nothing, whatever the rate of the dollar.
+        coin = financing.rates != financing.risk_free
+        financing = replace(financing, rates=financing.rates if coin else series, risk_free=series)
     return replace(
         costs,
-        fee_bps=values.get("fee_bps", costs.fee_bps),
-        slippage_bps=values.get("slippage_bps", costs.slippage_bps),
-        financing=flat(values["financing_rate"]) if "financing_rate" in values else costs.financing,
+        fee_bps=amounts.get("fee_bps", costs.fee_bps),
+        slippage_bps=amounts.get("slippage_bps", costs.slippage_bps),
+        financing=financing,
     )
 
 

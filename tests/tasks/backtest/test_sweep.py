@@ -143,7 +143,7 @@ def test_more_returns_than_memory_holds_are_refused(job: Job, monkeypatch: pytes
         sweep(job, (a_grid(("TOKEN",)), START), lambda: PAIR, side_by_side(1))
     monkeypatch.undo()
     monkeypatch.setattr("tasks.backtest.sweep.MOST_ESTIMATES", 1_000)
-    with pytest.raises(UsageError, match="2 strategies with their parameters make 1,360 estimates"):
+    with pytest.raises(UsageError, match="2 strategies with their parameters make 1,700 estimates"):
         sweep(job, (a_grid(("TOKEN",)), START), lambda: PAIR, side_by_side(1))
 
 

@@ -93,6 +93,28 @@ def test_allocations_are_points_of_an_account_of_several_symbols(run: Run, optio
     assert equal != pytest.approx(inverse, rel=1e-3)
 
 
+def test_rates_and_spreads_are_varied_as_backtests_have_them(run: Run, options: list[str], grid: Path) -> None:
+    grid.write_text(
+        'symbols = ["TOKEN"]\nstrategy = ["rules"]\nrates = ["constant:0.01", "constant:0.08"]\n'
+        "borrow_spread = [0.0, 0.1]\ncash_spread = [0.01]\nshort_fee = [0.0, 0.2]\n"
+    )
+    answer = run(*options, "--grid", grid, "--json").answer
+    assert (answer["points"], answer["trials"]) == (8, 8)
+    assert answer["varied"] == ["borrow_spread", "short_fee", "rates"]
+    best = answer["best"]
+    terms = [f"{name}={best[name]}" for name in ("borrow_spread", "cash_spread", "short_fee")]
+    chosen = [part for term in terms for part in ("--set", term)]
+    alone = run(
+        *options, "--symbol", "TOKEN", "--strategy", "rules", "--rates", best["rates"], *chosen, "--json"
+    ).answer
+    assert alone["net"] == best["exact"]
+    # It is the configuration of the point, and no further trial.
+    assert alone["trials"] == 8
+    ratios = {(one["rates"], one["borrow_spread"]): one["rate_mean"] for one in answer["top"]}
+    assert ratios["constant:0.01", 0.0] == pytest.approx(0.01)
+    assert ratios["constant:0.08", 0.1] == pytest.approx(0.08)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -106,6 +128,18 @@ def test_allocations_are_points_of_an_account_of_several_symbols(run: Run, optio
         ('neutral_zone = ["0.1"]', "neutral_zone holds '0.1' in the grid; it must hold numbers"),
         ('volatility_estimator = ["garch"]', "volatility_estimator is 'garch'; it must be 'ewma' or 'har'"),
         ("volatility_estimator = [1]", "volatility_estimator is 1; it must be 'ewma' or 'har'"),
+        ('rates = ["bills"]', "rates holds 'bills' in the grid; it must hold constants, such as constant:0.02"),
+        ("rates = [0.02]", "rates is 0.02; it must be"),
+        ('rates = ["constant:5"]', "rates is 'constant:5'; the rate must lie between"),
+        (
+            'rates = ["constant:0.02"]\nfinancing_rate = [0.05]',
+            "grid.toml lists financing_rate and rates; a flat rate leaves no use for the other; list one of them",
+        ),
+        (
+            "short_fee = [0.0, 0.01]",
+            "grid.toml lists short_fee, and the accounts pay one flat rate, which leaves no use for it; name rates",
+        ),
+        ("borrow_spread = [-0.1]", "borrow_spread is -0.1; it must be greater than or equal to 0"),
         ("fee_bps = [-1]", "fee_bps is -1; it must be greater than or equal to 0"),
         ("drawdown_floor = [1.5]", "drawdown_floor holds 1.5 in the grid; it must lie between 0 and 1"),
         (
