@@ -13,12 +13,15 @@ from storage.ledger.row_codec import (
     ENTRIES,
     FILLS,
     ORDERS,
+    PASSES,
     SNAPSHOTS,
+    DayPass,
     Provenance,
     decision_row,
     entry_row,
     fill_row,
     order_row,
+    pass_row,
     select_fills,
     snapshot_row,
 )
@@ -30,12 +33,16 @@ from strategy.portfolio.drawdown_halt import RiskState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedDay:
-    """A day from its settlement to its orders, in the state in which the broker accepted them."""
+    """A day from its settlement to its orders, in the state in which the broker accepted them.
+
+    `day_pass` is its first pass; None if that has missed nothing.
+    """
 
     settled: Day
     decisions: tuple[Decision, ...]
     provenance: Provenance
     orders: tuple[Order, ...]
+    day_pass: DayPass | None = None
 
     @property
     def as_of(self) -> date:
@@ -63,6 +70,7 @@ def record(connection: Connection, account: str, days: Sequence[SimulatedDay], r
         insert_once(connection, FILLS, [fill_row(account, fill) for day in days for fill in day.settled.fills])
         insert_once(connection, ENTRIES, [entry_row(account, entry) for day in days for entry in day.settled.entries])
         insert_once(connection, SNAPSHOTS, [snapshot_row(account, day.settled.state.snapshot) for day in days])
+        insert_once(connection, PASSES, [pass_row(account, day.as_of, day.day_pass) for day in days if day.day_pass])
         insert_once(connection, ORDERS, _order_rows(account, days))
         fresh = {order.order_id for day in days for order in day.orders}
         for day in days:

@@ -143,7 +143,7 @@ class DayPass:
     behind: Mapping[str, date | None] = field(default_factory=dict)
 
 
-#: A first pass that missed nothing.
+#: A first pass that held nothing back, which has no row.
 FIRST_PASS = DayPass()
 
 

@@ -27,8 +27,10 @@ from tasks.daily.account_history import replay_until
 from tasks.daily.account_state import account_config
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_in_window
+from tasks.run.answers import DayState
 from tasks.run.job import Job
 from tasks.run.kept_terms import changes_given
+from tasks.run.passes import waiting
 from tasks.run.runs import Findings
 from tasks.run.trial_key import HALT, configuration
 
@@ -48,16 +50,10 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         unmoved = _without_impact(store, job, recorded, bars)
         measured = measure(recorded, instruments, job.policy.costs.financing)
         given = changes_given(store, job.account, date.min, date.max)
+        waits = waiting(store, filled.last)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())
-    warnings = (
-        *given,
-        *filled.warnings,
-        *findings.warnings,
-        *cut,
-        *unmoved,
-        *_halt(risk),
-        *_prior(job.policy.strategy, switches),
-    )
+    warnings = (*given, *filled.warnings, *findings.warnings, *cut, *unmoved, *_halt(risk))
+    warnings += (*_prior(job.policy.strategy, switches),)
     return BackfillAnswer(
         account=job.account,
         symbols=job.symbols,
@@ -82,6 +78,8 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         run_id=job.run_id,
         warnings=tuple(dict.fromkeys(warnings)),
         report=findings.report,
+        state=DayState.PARTIAL if waits else DayState.DONE,
+        waiting=waits,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from pydantic import JsonValue
 
 from strategy.evaluation.metrics import Metrics
-from tasks.run.answers import Answer, Exact
+from tasks.run.answers import Answer, DayState, Exact
 
 
 class ModelChangeAnswer(Answer):
@@ -16,7 +16,10 @@ class ModelChangeAnswer(Answer):
 
 
 class BackfillAnswer(Answer):
-    """The account over all of its days; orders and fills are counts, since there may be thousands."""
+    """The account over all of its days; orders and fills are counts, since there may be thousands.
+
+    It is `partial` while its last day waits for symbols that are held back: the same command again asks for them.
+    """
 
     account: str
     symbols: tuple[str, ...]
@@ -41,3 +44,5 @@ class BackfillAnswer(Answer):
     run_id: str
     warnings: tuple[str, ...]
     report: str | None
+    state: DayState = DayState.DONE
+    waiting: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from storage.database import Connection, connect, transaction
 from storage.ledger import bulk, risk_state
 from storage.ledger import days as ledger
 from storage.ledger.bulk import SimulatedDay
-from storage.ledger.row_codec import Provenance
+from storage.ledger.row_codec import DayPass, Provenance
 from strategy.account.orders import Order, OrderState
 from strategy.account.quotes import QuotesByDate
 from strategy.account.state import Entry
@@ -23,6 +23,7 @@ from strategy.backtest.halted_orders import only_reducing
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
+from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
@@ -101,15 +102,37 @@ def _simulated(
             broker.submit(order, job.now).order if order.state is OrderState.INTENDED else order for order in planned
         )
         state = with_orders(state, orders)
-        provenance = Provenance(
-            source=job.source,
-            strategy=job.policy.strategy.name,
-            model_id=batch.model_id,
-            data_sha256=data_sha256(window),
-            strategy_sha256=job.policy.strategy.version or None,
+        simulated.append(
+            SimulatedDay(
+                settled=settled,
+                decisions=decisions,
+                provenance=_provenance(batch, window),
+                orders=orders,
+                day_pass=_first_pass(batch, as_of),
+            )
         )
-        simulated.append(SimulatedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
     return simulated, risk
+
+
+def _provenance(batch: DayBatch, window: Mapping[str, Bars]) -> Provenance:
+    strategy = batch.job.policy.strategy
+    return Provenance(
+        source=batch.job.source,
+        strategy=strategy.name,
+        model_id=batch.model_id,
+        data_sha256=data_sha256(window),
+        strategy_sha256=strategy.version or None,
+    )
+
+
+def _first_pass(batch: DayBatch, as_of: date) -> DayPass | None:
+    """Return what the day's first pass has missed; None if no symbol is held back."""
+    held_back = batch.barred.get(as_of)
+    if not held_back:
+        return None
+    last = {symbol: session_date(bars.open_time[-1]) for symbol, bars in newest(batch.bars, as_of, 1).items()}
+    behind = {symbol: last.get(symbol) for symbol in batch.job.symbols if last.get(symbol) != as_of}
+    return DayPass(symbols=batch.job.symbols, held_back=held_back, behind=behind)
 
 
 def _demand_known_units(found: Restated, job: Job) -> None:

@@ -18,6 +18,7 @@ from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from tasks.data.ingest import ingest
 from tasks.run.job import Job
+from tasks.run.runs import symbols_asked
 from tasks.validation.gate import LONGEST_PAUSE_DAYS, OBSERVED_LATE_DAYS, Gate, NothingPublishable, inspect
 
 #: The result of a gate without findings: every symbol has the bar that it should have.
@@ -43,9 +44,10 @@ class Market:
 def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
     """Fetch and validate the whole window once; return the gate's result and the market behind it.
 
+    If the last day is decided already, only the symbols that it waits for are fetched.
     A symbol with a fault anywhere is not published yet: it may trade before the fault.
     """
-    ingest(job, lambda: source)
+    ingest(replace(job, symbols=symbols_asked(job) or job.symbols), lambda: source)
     gate = inspect(job, None)
     faulty = tuple(sorted(gate.barred))
     with connect(job.home) as store:

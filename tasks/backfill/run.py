@@ -13,8 +13,11 @@ from strategy.exit_codes import UsageError
 from tasks.backfill.batch import DayBatch, run_batch
 from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
 from tasks.backfill.runs import Backfill
+from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
-from tasks.models.retrain import Champion, retrain
+from tasks.daily.settle import settle
+from tasks.daily.signals import signal
+from tasks.models.retrain import Champion, retrain, ruling
 from tasks.run.job import Job
 from tasks.run.kept_terms import keep_terms
 from tasks.run.runs import last_day
@@ -78,8 +81,7 @@ def fill(
         audit(job)
         with connect(job.home) as store:
             keep_terms(store, job)
-    shut: dict[date, str] = {}
-    unruled: dict[date, str] = {}
+    shut, unruled = dict[date, str](), dict[date, str]()
     position = 0
     while position < len(todo):
         notify(Progress(done=position, days=len(todo), as_of=todo[position]))
@@ -99,14 +101,25 @@ def fill(
     if newest is None:
         raise NothingPublishable(f"nothing might be traded in the window: {'; '.join(_gaps(shut, unruled))}")
     last = on(job, newest, market)
+    champion = retrain(last) if todo else _decide_late(last, world)
     return Filled(
         days_done=len(todo) - len(shut),
         days_skipped=len(window) - len(todo),
         last=last,
         gate=_with_standing(gate_of(last, market, source), whole),
-        champion=retrain(last),
+        champion=champion,
         warnings=(*_remarks(backfill, window), *whole.held_back.values(), *whole.warnings, *_gaps(shut, unruled)),
     )
+
+
+def _decide_late(last: Job, world: _World) -> Champion:
+    """Settle and decide the symbols that have come since the last day was decided without them; return its champion."""
+    gate, champion = gate_of(last, world.market, world.source), ruling(last)
+    settle(last, world.open_broker, gate.barred)
+    signal(last, champion, gate.barred)
+    trade(last, world.open_broker)
+    reconcile(last)
+    return champion
 
 
 def _with_standing(gate: Gate, whole: Gate) -> Gate:

@@ -107,7 +107,7 @@ def begin(backfill: Backfill, at: datetime) -> None:
 
 
 def close_done(backfill: Backfill, at: datetime, answer: BackfillAnswer) -> None:
-    """Record the run as done, with its answer."""
-    outcome = Outcome(status=RunStatus.DONE, finished_at=at, result=answer.to_json())
+    """Record the run as done, or as partial, with its answer."""
+    outcome = Outcome(status=RunStatus(answer.state), finished_at=at, result=answer.to_json())
     with connect(backfill.job.home) as store:
         runs.finish_run(store, backfill.job.run_id, outcome)

@@ -76,9 +76,8 @@ def settle(
 
 
 def _first_pass(store: Connection, job: Job, held_back: Mapping[str, str]) -> DayPass | None:
-    """Return the first pass of the day; None if every symbol has a bar of it and none is held back."""
-    first = pass_now(store, job, 1, job.symbols, held_back)
-    return first if first.held_back or first.behind else None
+    """Return the first pass of the day; None if no symbol is held back, so that none is waited for."""
+    return pass_now(store, job, 1, job.symbols, held_back) if held_back else None
 
 
 def _settle_late(

@@ -82,6 +82,13 @@ def retrain(job: Job) -> Champion:
         log.warning("No model was trained: %s.", error)
         champion = _ruling(job, known, f"; no newer one could be trained: {error}")
         return replace(champion, code=ModelCode.NOT_TRAINED)
+    return ruling(job)
+
+
+def ruling(job: Job) -> Champion:
+    """Return the champion of the day as the registry has it, without training."""
+    if not job.policy.strategy.learner:
+        return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model", code=ModelCode.NOT_NEEDED)
     known = _known(job)
     return _ruling(job, known, _refusal(job, known))
 

@@ -17,7 +17,7 @@ from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.decision import Status, decide
+from strategy.portfolio.decision import LaterPass, Status, decide
 from strategy.portfolio.drawdown_halt import halt_date
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import ExposureCaps, SizingParams
@@ -192,6 +192,17 @@ def test_what_is_kept_counts_towards_the_largest_exposure() -> None:
     decisions = decide(view, Snapshot(account=account, equity=D(10_000), drawdown=0.0), rules)
     # 1.2 of the stock without bars and 0.5 of a symbol outside are kept: 0.3 of the 2 are left.
     assert [decision.exposure for decision in decisions] == [pytest.approx(0.3), None]
+
+
+@pytest.mark.parametrize(("max_turnover", "left"), [(4.0, 0.3), (1.9, 0.2), (1.5, 0.0)])
+def test_a_later_pass_decides_in_the_room_that_earlier_orders_leave(max_turnover: float, left: float) -> None:
+    rules = mandate(VOL_TARGET, STOCK, COIN, limits=RiskLimits(max_turnover=max_turnover))
+    calm = make_bars("COIN", days("2019-01-01", 400), close=100 + np.tile([0.0, 0.1], 200))
+    view = aligned_signals(symbol_signals({"COIN": calm}, {"COIN": Calendar.ALWAYS}, VOL_TARGET), rules.symbols)
+    snapshot = Snapshot(account=Account(as_of=date(2020, 1, 10), cash=D(10_000)), equity=D(10_000), drawdown=0.0)
+    later = LaterPass(symbols=("COIN",), ordered={"STK": 1.7})
+    (decision,) = decide(view, snapshot, rules, later=later)
+    assert (decision.symbol, decision.exposure) == ("COIN", pytest.approx(left))
 
 
 def test_buy_and_hold_shares_its_cash_and_borrows_nothing() -> None:

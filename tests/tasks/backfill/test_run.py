@@ -36,10 +36,11 @@ from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_answer
 from tasks.backfill.run import Filled, Progress, fill
-from tasks.backfill.runs import Backfill, begin, close_done, demand_own, own_account
+from tasks.backfill.runs import Backfill, answered, begin, close_done, demand_own, own_account
 from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge
 from tasks.models.retrain import retrain
+from tasks.run.answers import DayState
 from tasks.run.job import Job
 from tasks.run.runs import DAILY, Findings
 from tasks.run.runs import begin as begin_daily
@@ -475,3 +476,35 @@ def test_the_answer_counts_the_whole_account(tmp_path: Path) -> None:
     metrics = answer["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["total_return"] == pytest.approx(float(snapshot.equity) / 10_000 - 1, abs=1e-12)
+
+
+@pytest.mark.parametrize("strategy", [RULES, TURBO])
+def test_a_symbol_that_the_last_day_waits_for_is_decided_by_the_same_command_again(
+    tmp_path: Path, strategy: Strategy
+) -> None:
+    backfill = a_backfill(tmp_path / "home", last=SHORT, strategy=strategy)
+    torn = MARKET.faulty(Fault(symbol="COIN", day=SHORT, column="close", value=-1.0))
+    begin(backfill, backfill.job.now)
+    first = backfill_answer(backfill, filled(backfill, torn), Findings())
+    close_done(backfill, backfill.job.now, first)
+    assert (first.state, first.waiting) == (DayState.PARTIAL, ("COIN",))
+    assert answered(backfill) is None
+    with connect(backfill.job.home) as store:
+        before = order_store.orders_on(store, ACCOUNT, SHORT)
+        models = len(model_store.records(store))
+    # As long as nothing has come, nothing changes.
+    unchanged = ledger_of(backfill.job.home)
+    assert backfill_answer(backfill, filled(backfill, torn), Findings()).waiting == ("COIN",)
+    assert ledger_of(backfill.job.home) == unchanged
+    again = backfill_answer(backfill, filled(backfill), Findings())
+    assert (again.state, again.waiting, again.days_done) == (DayState.DONE, (), 0)
+    with connect(backfill.job.home) as store:
+        passes = ledger.passes_on(store, ACCOUNT, SHORT)
+        decided = {made.symbol: made.status for made in ledger.decisions_on(store, ACCOUNT, SHORT)}
+        after = order_store.orders_on(store, ACCOUNT, SHORT)
+        assert len(model_store.records(store)) == models
+    assert [each.symbols for each in passes][1:] == [("COIN",)]
+    assert decided["COIN"] is Status.TRADED
+    assert tuple(order for order in after if order.symbol != "COIN") == before
+    close_done(backfill, backfill.job.now, again)
+    assert answered(backfill) is not None

@@ -30,7 +30,7 @@ from tasks.operations.order_record import explain, orders_named
 from tasks.run.job import Job, RunConfig
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
-from testing.markets.bars import DEEP, PAIR, FakeBars
+from testing.markets.bars import DEEP, PAIR, FakeBars, Fault
 from testing.runs.jobs import a_job, on, policy, retrain_and_promote, run_day
 
 #: When a person halts or resumes.
@@ -181,6 +181,27 @@ def test_where_no_run_says_how_it_was_decided_the_rest_is_told(job: Job) -> None
     ]
     assert section(answer, "order")["order_id"] == order.order_id
     assert len(answer["fills"]) == 1
+
+
+def test_orders_of_two_passes_are_told_and_decided_again_as_each_pass_saw_them(tmp_path: Path) -> None:
+    job = a_job(tmp_path, PAIR.symbols(), FIRST)
+    run_day(job, open_pair)
+    day = on(job, SECOND)
+    run_day(day, lambda: PAIR.faulty(Fault(symbol="TOKEN", day=SECOND)))
+    run_day(day, open_pair)
+    made = orders(job, SECOND)
+    assert {order.symbol for order in made} == {"SHARE", "TOKEN"}
+    kept = [told(job, order) for order in made]
+    assert [answer["verified"] for answer in kept] == [True, True]
+    forget(job, SECOND)
+    for order, before in zip(made, kept, strict=True):
+        again = told(job, order)
+        assert (again["origin"], again["verified"], again["warnings"]) == ("replayed", True, [])
+        assert (again["size"], again["limits"], again["planned"]) == (
+            before["size"],
+            before["limits"],
+            before["planned"],
+        )
 
 
 def test_a_backfilled_order_is_decided_again(tmp_path: Path) -> None:
