@@ -26,6 +26,7 @@ from tasks.operations.adopt_defaults import AdoptedDefaultsAnswer
 from tasks.operations.cash_flows import CancelledFlowsAnswer, CashFlowsAnswer
 from tasks.operations.concerns import WatchAnswer
 from tasks.operations.day_pages import ReportAnswer
+from tasks.operations.delist import DelistAnswer
 from tasks.operations.halt import HaltAnswer
 from tasks.operations.import_bars import ImportAnswer
 from tasks.operations.order_record_answer import ExplainAnswer
@@ -52,6 +53,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "bars forget": ForgottenBarsAnswer,
     "cancel": CancelledFlowsAnswer,
     "daily": DayAnswer,
+    "delist": DelistAnswer,
     "deposit": CashFlowsAnswer,
     "doctor": DoctorAnswer,
     "explain": ExplainAnswer,

@@ -36,6 +36,7 @@ from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
 from flows.cli.trade.cancel import cancel
 from flows.cli.trade.daily import daily
+from flows.cli.trade.delist import delist
 from flows.cli.trade.deposit import deposit
 from flows.cli.trade.explain import explain
 from flows.cli.trade.halt import halt, resume
@@ -89,7 +90,7 @@ AMOUNTS = frozenset({"deposit", "withdraw"})
 #: The commands that take --set, in the order of the help.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(deposit, withdraw, positions, cancel, status, halt, resume, up, watch),
+    *(deposit, withdraw, positions, cancel, delist, status, halt, resume, up, watch),
 )
 for _command in COMMANDS:
     app.command(cls=ResultsCommand if _command is backtest else SettingsCommand)(_command)

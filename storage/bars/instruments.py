@@ -15,6 +15,12 @@ _COLUMNS = (
     "max_notional, base, quote, currency"
 )
 
+#: What a person says of a delisting rules over what the source says.
+_READ = (
+    _COLUMNS.replace("listed_to", "coalesce(delistings.day, listed_to) AS listed_to")
+    + ", delistings.price AS last_price FROM instruments LEFT JOIN delistings USING (source, symbol)"
+)
+
 
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
     """Store the source's instruments as given, replacing those of the same symbols."""
@@ -31,7 +37,10 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
 
 
 def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """Return the source's instrument of each symbol, with its universe memberships; unknown symbols are absent."""
+    """Return the source's instrument of each symbol, with its universe memberships; unknown symbols are absent.
+
+    The delisting that a person has recorded rules over that of the source.
+    """
     known = {instrument.symbol: instrument for instrument in _known(connection, source, symbols)}
     kept = universe.load(connection, source)
     if kept is None:
@@ -47,7 +56,7 @@ def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> 
     found = read_all(
         connection,
         Instrument,
-        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
+        f"SELECT {_READ} "  # noqa: S608 - names of this module alone
         "WHERE list_contains(?, symbol) QUALIFY row_number() OVER "
         "(PARTITION BY symbol ORDER BY source IS DISTINCT FROM ?, source) = 1 ORDER BY symbol",
         [list(symbols), source],
@@ -69,8 +78,7 @@ def _known(connection: Connection, source: str, symbols: Sequence[str]) -> tuple
     return read_all(
         connection,
         Instrument,
-        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
-        "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
+        f"SELECT {_READ} WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
         [source, list(symbols)],
     )
 

@@ -22,7 +22,7 @@ def fill_at_open(
     order: Order, quotes: Mapping[str, Quote], as_of: date, terms: TradingTerms
 ) -> tuple[Order, Fill | None]:
     """Return the order in its state after the day, and its fill; a split since the decision scales it."""
-    if order.symbol not in quotes:
+    if order.symbol not in quotes or terms.over(order.symbol, as_of):
         if terms.delisted(order.symbol, as_of):
             return replace(order, state=OrderState.CANCELLED, reason="delisted", code=ReasonCode.DELISTED), None
         return order, None

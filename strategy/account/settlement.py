@@ -38,7 +38,8 @@ def settle(
     """Settle the account on the bars of `as_of`; a symbol without a quote keeps its position, mark and open order.
 
     In this order: financing and interest since the last marks, split and dividend factors, open orders filled at
-    the open, delisted positions closed at their last mark, marks at the close. Raises ValueError if the day is not new.
+    the open, delisted positions closed at their last mark or paid out at the price stated, marks at the close.
+    Raises ValueError if the day is not new.
     """
     if as_of <= account.as_of:
         raise ValueError(f"{as_of} cannot be settled: the account is already at {account.as_of}")
@@ -82,6 +83,10 @@ def _on_bars(
     for fill in fills:
         cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
         quantity[fill.symbol] = quantity.get(fill.symbol, Decimal(0)) + fill.signed_quantity
+    for entry in _paid_out(quantity, as_of, terms):
+        cash += entry.cash
+        quantity[entry.symbol] += entry.quantity
+        entries.append(entry)
     positions = {
         symbol: Position(quantity=held, mark=quotes[symbol].close, marked_on=as_of)
         if symbol in quotes
@@ -97,11 +102,22 @@ def _on_bars(
     )
 
 
+def _paid_out(quantity: Mapping[str, Decimal], as_of: date, terms: TradingTerms) -> list[Entry]:
+    """Return the entries that pay out what is held of symbols whose price a person has stated, without a fee."""
+    entries = []
+    for symbol, held in quantity.items():
+        instrument = terms.instruments.get(symbol)
+        if held and instrument is not None and instrument.last_price is not None and terms.delisted(symbol, as_of):
+            cash = quantised(held * instrument.last_price)
+            entries.append(Entry(as_of=as_of, kind=EntryKind.DELISTING, symbol=symbol, cash=cash, quantity=-held))
+    return sorted(entries, key=lambda entry: entry.symbol)
+
+
 def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
     """Return fills that close the positions of delisted symbols at the last published close."""
     fills = []
     for symbol, position in sorted(account.positions.items()):
-        if terms.delisted(symbol, as_of):
+        if terms.delisted(symbol, as_of) and terms.paid_out(symbol, as_of) is None:
             fee = terms.costs.fee_of(terms.instruments[symbol], abs(position.quantity), abs(position.value))
             fills.append(
                 Fill(

@@ -61,6 +61,7 @@ class EntryKind(StrEnum):
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     TRANSFER = "transfer"
+    DELISTING = "delisting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Entry:
     Cash is paid for financing and for short positions, and earned as interest. Units are also added when past prices
     are restated in another unit. At an external broker, entries also book units withheld as a fee, funding received or
     paid, and what a reset of the broker added or removed.
+    A delisting pays a position out in cash, at the price that a person has stated.
     On paper, entries book deposits, withdrawals and positions that were transferred.
     Natural key: (as_of, kind, symbol); what concerns the whole account, as financing does, has symbol "".
     """

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.market.instruments import Instrument
+
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,18 @@ class TradingTerms:
     series: str = ""
 
     def delisted(self, symbol: str, as_of: date) -> bool:
-        """Return whether the symbol's last session lies before `as_of`."""
+        """Return whether the symbol's last session lies before `as_of`, or it is paid out on or before that day."""
         instrument = self.instruments.get(symbol)
-        return instrument is not None and instrument.listed_to is not None and instrument.listed_to < as_of
+        if instrument is None or instrument.listed_to is None:
+            return False
+        return instrument.listed_to < as_of + (instrument.last_price is not None) * ONE_DAY
+
+    def paid_out(self, symbol: str, as_of: date) -> Decimal | None:
+        """Return what a unit of a delisted symbol is paid out at on the day; None if it is not."""
+        instrument = self.instruments.get(symbol)
+        return instrument.last_price if instrument is not None and self.delisted(symbol, as_of) else None
+
+    def over(self, symbol: str, as_of: date) -> bool:
+        """Return whether the symbol was paid out before the day: bars of later days are ignored."""
+        price = self.paid_out(symbol, as_of)
+        return price is not None and self.instruments[symbol].listed_to != as_of

@@ -1,7 +1,7 @@
 """Instruments: a symbol's calendar, order sizes, listing, universe membership and currency."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from re import fullmatch
@@ -83,6 +83,8 @@ class Instrument:
 
     An order must be at least `min_quantity` and `min_notional` (money), and at most `max_quantity` and `max_notional`
     (None: no limit).
+    `last_price` is what a unit is paid out at on `listed_to`, where a person says so: nothing is ordered on that day
+    any more.
     `memberships` are the spans in which it belonged to the universe; None if no universe is kept. `base` and `quote`
     are the two assets of the market, where the market names them. `currency` is the unit of its prices, `GBp` for
     pence; None if unknown.
@@ -99,6 +101,7 @@ class Instrument:
     max_quantity: Decimal | None = None
     min_notional: Decimal = Decimal(0)
     max_notional: Decimal | None = None
+    last_price: Decimal | None = None
     memberships: tuple[Membership, ...] | None = None
     base: str = field(default="", compare=False)
     quote: str = field(default="", compare=False)
@@ -118,8 +121,21 @@ class Instrument:
                 f"{self.symbol}: max_notional is {self.max_notional}; it must be above min_notional "
                 f"({self.min_notional})"
             )
+        if self.last_price is not None and not (
+            self.listed_to and self.last_price.is_finite() and self.last_price >= 0
+        ):
+            raise ValueError(
+                f"{self.symbol}: last_price is {self.last_price}; it needs listed_to, and must be at least 0"
+            )
         if self.listed_from and self.listed_to and self.listed_from > self.listed_to:
             raise ValueError(f"{self.symbol}: listed from {self.listed_from} to {self.listed_to} runs backwards")
+
+    @property
+    def last_due(self) -> date | None:
+        """Return the last day of which a bar is expected; None if it is listed. The day of a pay-out may have none."""
+        if self.listed_to is None or self.last_price is None:
+            return self.listed_to
+        return self.listed_to - timedelta(days=1)
 
     @property
     def money(self) -> str | None:

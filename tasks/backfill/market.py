@@ -70,8 +70,8 @@ def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
 def _lacking(bars: Bars, instrument: Instrument, dates: list[date]) -> frozenset[date]:
     """Return the dates on which the symbol's newest bar is older than its newest session; none before its first bar."""
     days = np.array(dates, dtype="datetime64[D]")
-    due = days if instrument.listed_to is None else np.minimum(days, np.datetime64(instrument.listed_to))
-    first = min(dates[0], instrument.listed_to or dates[0])
+    due = days if instrument.last_due is None else np.minimum(days, np.datetime64(instrument.last_due))
+    first = min(dates[0], instrument.last_due or dates[0])
     known = sessions(instrument.calendar, first - timedelta(days=LONGEST_PAUSE_DAYS), dates[-1])
     expected = known[np.searchsorted(known, due, side="right") - 1]
     if instrument.calendar.is_observed:

@@ -12,6 +12,7 @@ from storage.errors import StoreError
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger import runs
+from strategy.account.state import EntryKind
 from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes, impacted
 from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
@@ -26,6 +27,7 @@ from tasks.notices.impact import without_impact
 from tasks.notices.left_over import left_over, left_over_warnings
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
+from tasks.report.markup import exactly, money
 from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult
 from tasks.run.job import PAPER, Job
@@ -52,6 +54,7 @@ def report(
         *_terms_given(job),
         *_refused(job),
         *_outside(job),
+        *_paid_out(job),
         *_missed(job),
         *missed_since_last_answer(job),
         *unmoved(job),
@@ -105,6 +108,17 @@ def _outside(job: Job) -> list[str]:
     held = sorted(set(snapshot.held) - set(job.symbols) - decided) if snapshot else []
     return [
         f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
+    ]
+
+
+def _paid_out(job: Job) -> list[str]:
+    """Return a sentence of each position that a delisting has paid out on the day."""
+    with connect(job.home) as store:
+        entries = ledger.entries_on(store, job.account, job.as_of)
+    return [
+        f"{entry.symbol} is delisted: {exactly(-entry.quantity)} of it paid out for {money(entry.cash)}"
+        for entry in entries
+        if entry.kind is EntryKind.DELISTING
     ]
 
 

@@ -14,6 +14,7 @@ from storage.bars.staging import discard, stage
 from storage.database import connect
 from storage.ledger import orders
 from storage.ledger import positions as position_store
+from strategy.exit_codes import UsageError
 from strategy.market.instruments import Calendar, Instrument
 from tasks.data.currencies import demand_one_currency
 from tasks.run.job import Job
@@ -60,6 +61,7 @@ def ingest_all(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]
 
 
 def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
+    job = _still_listed(job)
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
         overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
@@ -78,6 +80,24 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
         for instrument in stated
     )
     return _Delivery(bars=bars, fresh=_as_stated(job, known, fresh), known=known)
+
+
+def _still_listed(job: Job) -> Job:
+    """Return the job without symbols that a person has said to be delisted by its day: no bar of them is asked for.
+
+    Raises UsageError if none is left.
+    """
+    with connect(job.home) as store:
+        known = instrument_store.load(store, job.source, job.symbols)
+    gone = {
+        symbol
+        for symbol, instrument in known.items()
+        if instrument.last_price is not None and instrument.listed_to is not None and instrument.listed_to <= job.as_of
+    }
+    left = tuple(symbol for symbol in job.symbols if symbol not in gone)
+    if not left:
+        raise UsageError(f"--symbols are {', '.join(job.symbols)}, all of them delisted; name others")
+    return replace(job, symbols=left)
 
 
 def _as_stated(job: Job, known: Mapping[str, Instrument], fresh: Sequence[Instrument]) -> tuple[Instrument, ...]:

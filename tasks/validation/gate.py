@@ -180,7 +180,7 @@ def _day_after(day: date) -> date:
 
 def _expected(instrument: Instrument, day: date) -> date:
     """Return the instrument's last session up to the day, included; none is expected after its delisting."""
-    until = min(day, instrument.listed_to or day)
+    until = min(day, instrument.last_due or day)
     if instrument.calendar.is_observed:
         return until - timedelta(days=OBSERVED_LATE_DAYS)
     last: date = sessions(instrument.calendar, until - timedelta(days=LONGEST_PAUSE_DAYS), until)[-1].item()

@@ -349,3 +349,21 @@ def test_an_archived_spot_order_ends_by_itself(tmp_path: Path) -> None:
         ended = stored(year, order.order_id)
     assert ended.state is OrderState.EXPIRED
     assert "code -2026" in ended.reason
+
+
+@pytest.mark.parametrize("state", [OrderState.UNKNOWN, OrderState.ACKNOWLEDGED])
+def test_an_order_in_a_symbol_that_the_venue_no_longer_lists_stops_no_adoption(year: Calm, state: OrderState) -> None:
+    number = year.until_it_holds()
+    with connect(year.home) as store:
+        code = ReasonCode.UNSEEN if state is OrderState.UNKNOWN else None
+        store.execute("UPDATE orders SET state = ?, code = ?, settled_on = NULL WHERE symbol = ?", [state, code, BTC])
+        (waiting,) = order_store.open_orders(store, "daily")
+    # The venue has delisted it: no question about it is answered, and futures positions are settled.
+    for venue in (year.testnet.exchange.spot, year.testnet.exchange.futures):
+        venue.books.pop(BTC)
+    year.testnet.exchange.futures.account.positions.pop(BTC, None)
+    year.testnet.move_to(year._instant(DAYS[number + 1]))
+    assert taken_over(year)["number"] == 2
+    assert stored(year, waiting.order_id).state is OrderState.EXPIRED
+    with connect(year.home) as store:
+        assert order_store.open_orders(store, "daily") == ()

@@ -1,0 +1,102 @@
+"""`turbodmt delist`: say that a symbol is delisted, on which day, and at which price its position is paid out."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.console import run_command, sections, warned
+from flows.cli.number_format import money, quantity
+from flows.cli.options import Account, AsJson, Home
+from strategy.exit_codes import UsageError
+
+if TYPE_CHECKING:
+    from tasks.operations.delist import DelistAnswer
+
+#: Above any price.
+MOST = Decimal(10) ** 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelistOptions:
+    """The options of the command, as they were given."""
+
+    account: str
+    symbol: str
+    day: str
+    price: str
+    reason: str
+
+
+def delist(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The symbol, as `turbodmt status` shows it.")],
+    day: Annotated[str, typer.Option("--on", metavar="DATE", help="The day on which it is paid out.")],
+    price: Annotated[str, typer.Option(help="What a unit is paid out at; 0 if nothing is left of it.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    account: Account = "daily",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a symbol is delisted: its position is paid out at the price, and it is ordered no more.
+
+    Example: turbodmt delist ATVI --on 2023-10-13 --price 95 --reason "bought by Microsoft"
+    """
+    options = DelistOptions(account=account, symbol=symbol, day=day, price=price, reason=reason)
+    run_command(lambda: run_delist(home, options), shown_delisting, as_json)
+
+
+def run_delist(home: str | None, options: DelistOptions) -> "DelistAnswer":
+    """Return the answer of `turbodmt delist`. Raises UsageError."""
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.plan import day
+    from tasks.operations.delist import DelistRequest
+    from tasks.operations.delist import delist as record_delisting
+
+    on = day(options.day, "--on")
+    assert on is not None, "a day was named"
+    request = DelistRequest(
+        account=options.account,
+        symbol=options.symbol,
+        day=on,
+        price=price_of(options.price),
+        reason=options.reason,
+        at=clock(),
+    )
+    return record_delisting(load({"home": home}).home, request)
+
+
+def price_of(text: str) -> Decimal:
+    """Return the price. Raises UsageError unless it is at least 0, at most MOST, and has at most twelve decimals.
+
+    >>> price_of("95.25")
+    Decimal('95.25')
+    """
+    from strategy.account.money import quantised
+
+    try:
+        price = Decimal(text)
+        if price.is_finite() and 0 <= price <= MOST and quantised(price) == price:
+            return price
+    except InvalidOperation:
+        pass
+    raise UsageError(
+        f"--price is {text!r}; it must be a number of at least 0, at most {MOST:,f}, with at most twelve decimals"
+    )
+
+
+def shown_delisting(answer: "DelistAnswer") -> str:
+    """Return what is recorded, and what the account gets for what it holds."""
+    known = "" if answer.recorded else " It was recorded before; nothing has changed."
+    paid = (
+        f"Account {answer.account} gets {money(answer.paid_out)} for its {quantity(answer.held)}."
+        if answer.held and answer.paid_out is not None
+        else ""
+    )
+    return sections(
+        f"{answer.symbol} of {answer.source} is delisted on {answer.day} at {money(answer.price)}; it is ordered no "
+        f"more.{known}",
+        paid,
+        warned(answer),
+    )
