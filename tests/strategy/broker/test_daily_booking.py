@@ -8,7 +8,7 @@ from strategy.account.orders import Order, Side
 from strategy.account.quotes import Quote
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.backtest.day_loop import AccountState, Day, opening
-from strategy.broker.daily_booking import booked_day, realised, traded, with_fee_payers
+from strategy.broker.daily_booking import booked_day, realised, remarked, traded, with_fee_payers
 from strategy.broker.fills import BrokerFill, FundingPayment, as_fill, charge_entries, fee_entries
 
 D = Decimal
@@ -52,6 +52,13 @@ def test_cash_moves_by_what_the_broker_booked() -> None:
     day = booked(opening(MONDAY, D(1)), bought, bought, sold)
     assert day.state.account.cash == D(1) - D("0.00063020")
     assert traded([bought, bought, sold]).cash == -D("0.00063020")
+
+
+def test_a_late_bar_marks_the_position_and_moves_nothing_else() -> None:
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100"), close=None).state.account
+    marked = remarked(account, {"BTCUSDT": Quote(open=D(1), close=D(120)), "OTHER": Quote(open=D(1), close=D(1))})
+    assert marked.positions == {"BTCUSDT": Position(quantity=D(2), mark=D(120), marked_on=TUESDAY)}
+    assert (marked.cash, marked.as_of, marked.equity) == (account.cash, TUESDAY, D(10_040))
 
 
 def test_a_fee_in_units_leaves_fewer_units_and_all_the_cash() -> None:

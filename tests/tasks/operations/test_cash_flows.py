@@ -1,5 +1,6 @@
 """Deposits, withdrawals and transfers of a paper account: booked once, after the marks and before the decision."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -36,7 +37,7 @@ from tasks.report.markup import exactly
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import contents
-from testing.markets.bars import PAIR, FakeBars
+from testing.markets.bars import PAIR, FakeBars, Fault
 from testing.runs.jobs import a_job, on, run_day
 
 DAYS = (date(2020, 6, 8), date(2020, 6, 9), date(2020, 6, 10), date(2020, 6, 11))
@@ -104,6 +105,21 @@ def test_a_deposit_is_booked_with_the_next_day_before_it_decides(job: Job) -> No
     # A rate a year of a few days would be extreme.
     assert (row.twr, row.mwr) == (returns.twr, None)
     assert facts["Booked from outside on the day"] == "deposit of 5,000"
+
+
+def test_a_deposit_on_a_day_of_two_passes_is_no_return(job: Job, tmp_path_factory: pytest.TempPathFactory) -> None:
+    once = replace(job, home=shutil.copytree(job.home, tmp_path_factory.mktemp("once") / "home"))
+    for each in (job, once):
+        deposit(each, 700)
+    day = on(job, DAYS[2])
+    run_day(day, lambda: PAIR.faulty(Fault(symbol="TOKEN", day=DAYS[2])))
+    run_day(day, open_pair)
+    run_day(on(once, DAYS[2]), open_pair)
+    divided, undivided = snapshot(job), snapshot(once)
+    assert divided.equity == undivided.equity
+    assert divided.unit_value == undivided.unit_value
+    assert divided.drawdown == undivided.drawdown
+    assert reconcile(day).difference == 0.0
 
 
 def test_a_request_is_recorded_once_under_its_key(job: Job) -> None:
