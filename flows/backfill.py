@@ -1,9 +1,10 @@
 """The backfill flow: many past days in one run, as one task, resumable after any stop."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,27 +12,23 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from exchange.brokers.paper import PaperBroker
-from exchange.ports import BarSource
 from flows.config.settings import StrategyName, Symbol, load
 from flows.config.wall_clock import clock
-from flows.planning.adapters import open_source, source_factory
+from flows.planning.adapters import open_source
 from flows.planning.backfill_plan import BackfillRequest, plan_backfill
 from flows.planning.own_strategy import admit
 from flows.runs.docstrings import documented
-from flows.runs.interrupts import stoppable
 from flows.runs.progress import ProgressReporter
+from flows.runs.progress_artifact import progress_artifact
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
-from tasks.backfill.answer import backfill_answer
+from flows.work.backfill import BackfillSteps, worked
 from tasks.backfill.answer_model import BackfillAnswer
-from tasks.backfill.run import Progress
-from tasks.backfill.runs import Backfill, answered, begin, close_done, demand_own
+from tasks.backfill.runs import answered, demand_own
 from tasks.prefect_tasks import fill, report
 from tasks.report.markup import money
-from tasks.run.runs import close_failed
 
 # A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.backfill")
@@ -86,13 +83,12 @@ def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
         again = f"{wanted.job.account} was already filled up to {wanted.job.as_of}; nothing was left to do."
         log.info("%s", again)
         return ended_well(done.to_json(), again)
-    begin(wanted, clock())
-    try:
-        answer = run_days(wanted, source_factory(settings))
-    except BaseException as error:
-        close_failed(wanted.job, clock(), str(error) or type(error).__name__)
-        raise
-    close_done(wanted, clock(), answer)
+    steps = BackfillSteps(
+        fill=fill,
+        report=partial(report, served_at=served_at(settings.home)),
+        reporter=lambda account: ProgressReporter(account, progress_artifact(account)),
+    )
+    answer = worked(settings, wanted, steps)
     return ended_well(answer.to_json(), in_words(answer))
 
 
@@ -107,16 +103,3 @@ def in_words(answer: BackfillAnswer) -> str:
     counts = f"days: {answer.days_done}, orders: {answer.orders}, fills: {answer.fills}"
     equity = f"equity {money(answer.equity)} at the close of {answer.end}"
     return f"Account {answer.account}: {equity}; {counts}, warnings: {len(answer.warnings)}."
-
-
-def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> BackfillAnswer:
-    """Fill every remaining day, write the report of the last one, and return the answer."""
-    with stoppable() as stop_if_asked, ProgressReporter(wanted.job.account) as reporter:
-
-        def tell(progress: Progress) -> None:
-            stop_if_asked()
-            reporter(progress)
-
-        filled = fill(wanted, open_bars, PaperBroker, tell)
-    findings = report(filled.last, filled.champion, filled.gate, served_at=served_at(wanted.job.home))
-    return backfill_answer(wanted, filled, findings)

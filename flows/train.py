@@ -15,7 +15,7 @@ from flows.runs.docstrings import documented
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
-from tasks.daily.model_card import publish_newest_card
+from tasks.artifacts.model_card import publish_newest_card
 from tasks.models.retrain import TrainAnswer
 from tasks.prefect_tasks import ingest, inspect_past
 from tasks.prefect_tasks import train as train_now

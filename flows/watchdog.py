@@ -22,7 +22,7 @@ from flows.scheduling.deployments import POOL, SCHEDULED, workers_online
 from flows.scheduling.schedules import active, of_client
 from flows.server.environment import attend_run
 from storage.files import write_whole
-from tasks.daily.artifacts import markdown
+from tasks.artifacts.day import markdown
 from tasks.operations.concerns import Concern, look
 from tasks.report.markup import Table
 

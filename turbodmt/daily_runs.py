@@ -22,7 +22,7 @@ def run_daily(
     account: str = "daily",
     home: str | PathLike[str] | None = None,
 ) -> DayAnswer:
-    """Run one day of the account under Prefect, and return what `turbodmt daily --json` prints as a value.
+    """Run one day of the account, and return what `turbodmt daily --json` prints as a value.
 
     `strategy` is a name or the path of a strategy's file: one made in this process is gone with it, and cannot trade.
     `source` is the path of a file, `sample`, `binance` or `yahoo`, and `as_of` the last closed bar; what is left out is

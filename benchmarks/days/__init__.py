@@ -1,1 +1,1 @@
-"""Speed of a day: the whole run, its signals, its store, and what Prefect costs."""
+"""Speed of a day: the whole run, its command, its signals, its store, and what Prefect costs."""

@@ -150,10 +150,7 @@ def sessions_and_closes(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
         # exchange_calendars 4.13 reads Series.values, for which pandas 3.1 warns of a change.
         warnings.filterwarnings("ignore", message="Series.values returning an ndarray", category=DeprecationWarning)
         try:
-            calendar: Any = exchange_calendars.get_calendar(name)
-            kind = type(calendar)
-            bounds = {"start": _bound(kind.bound_min, _FIRST_KNOWN), "end": _bound(kind.bound_max, _LAST_KNOWN)}
-            calendar = kind(**bounds)
+            calendar = _whole(exchange_calendars.get_calendar, name)
         except ValueError as error:
             raise ValueError(
                 f"the calendar {name} cannot be built by the installed exchange-calendars ({str(error)[:60]}...); name "
@@ -166,6 +163,16 @@ def sessions_and_closes(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
     # There were Saturday morning sessions until 1952; some records have them, others leave them out.
     usual = np.is_busday(days)
     return days[usual], closes[usual]
+
+
+def _whole(get_calendar: Callable[..., Any], name: str) -> Any:
+    """Return the calendar over all dates that it supports; raises ValueError if it cannot be built."""
+    try:
+        return get_calendar(name, start=_FIRST_KNOWN, end=_LAST_KNOWN)
+    except ValueError:
+        # Only the class of a calendar tells its bounds, and only a calendar tells its class.
+        kind = type(get_calendar(name))
+        return kind(start=_bound(kind.bound_min, _FIRST_KNOWN), end=_bound(kind.bound_max, _LAST_KNOWN))
 
 
 def _bound(asked: Callable[[], Any], otherwise: str) -> Any:

@@ -29,12 +29,12 @@ class Warned(Protocol):
         """Return the warnings."""
 
 
-def quiet_logs() -> None:
-    """Show only errors on the console, for a command without Prefect whose answer holds all warnings."""
+def quiet_logs(level: int = logging.ERROR) -> None:
+    """Show on the console only what libraries log from the level on: the answer holds all warnings of a run."""
     from flows.server.environment import NotOfTheRun
 
     handler = logging.StreamHandler()
-    handler.setLevel(logging.ERROR)
+    handler.setLevel(level)
     handler.addFilter(NotOfTheRun())
     logging.getLogger().addHandler(handler)
 

@@ -3,6 +3,7 @@
 A command's module imports what is heavy inside the function that needs it, so that help comes at once.
 """
 
+import gc
 import os
 import re
 import sys
@@ -48,6 +49,8 @@ from flows.runs.docstrings import documented
 from strategy.exit_codes import Exit
 
 NAME = "turbodmt"
+#: Python's own number is 700.
+ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 app = typer.Typer(
     name=NAME,
     rich_markup_mode=None,
@@ -108,6 +111,8 @@ app.command(cls=SettingsCommand)(doctor)
 def main() -> None:
     """Run the command of `sys.argv` and leave with its exit code."""
     open_closed_streams()
+    # Imports make hundreds of thousands of objects that stay, and collecting among them takes a fifth of their time.
+    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
     # Files that libraries write are private to the user too, like our own.
     os.umask(0o077)
     raise SystemExit(run(sys.argv[1:]))

@@ -11,3 +11,18 @@ def prepare_run(home: Path) -> None:
     prepare(home, "WARNING")
     serve(home)
     quiet()
+
+
+def prepare_tracked_run(home: Path) -> bool:
+    """Return whether a Prefect server stands that would keep the run's record; if so, set Prefect up for a flow.
+
+    Without one the run needs no Prefect: its import and a server of its own would take longer than the day itself.
+    """
+    from flows.server.environment import prepare, quiet
+    from flows.server.run_server import joins_standing
+
+    prepare(home, "WARNING")
+    if not joins_standing(home):
+        return False
+    quiet()
+    return True

@@ -40,8 +40,8 @@ Secrets are not settings: TurboDMT keeps none of them in a file, option, flow pa
 
 ## Prefect's own
 
-`PREFECT_HOME` (default: `prefect/` in the home), `PREFECT_API_URL` (a server of your own instead of one for each run)
-and `PREFECT_API_DATABASE_CONNECTION_URL` (Postgres) take effect wherever they are set.
+`PREFECT_HOME` (default: `prefect/` in the home), `PREFECT_API_URL` (a server of your own, which keeps the record of
+each run) and `PREFECT_API_DATABASE_CONNECTION_URL` (Postgres) take effect wherever they are set.
 """
 
 

@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM between two steps: the current step finishes, and the same command resumes from there."""
+"""Ctrl-C and SIGTERM: a run records that it was ended, and between two steps finishes the current one first."""
 
+import os
 import signal
 import sys
 import threading
@@ -37,3 +38,31 @@ def stoppable() -> Iterator[Callable[[], None]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class TerminationSignal(BaseException):
+    """SIGTERM came; the name is that of Prefect's, so that runs record the same with and without it."""
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Let SIGTERM unwind the block, as Ctrl-C does, before it has its usual effect on the process.
+
+    Outside the main thread signals are left alone.
+    """
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise TerminationSignal
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except TerminationSignal:
+        signal.signal(signal.SIGTERM, before)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

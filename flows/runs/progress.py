@@ -1,12 +1,11 @@
-"""Progress of a long run: a bar on a terminal, else an occasional line, and Prefect's artifact."""
+"""Progress of a long run: a bar on a terminal, else an occasional line, and whatever else shows it."""
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self, cast
-from uuid import UUID
+from typing import Self
 
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -15,9 +14,9 @@ from rich.text import Text
 from flows.runs.durations import about
 from tasks.backfill.run import Progress
 
-#: Seconds between two lines without a terminal, and between two updates of the artifact.
+#: Seconds between two lines without a terminal, and between two updates elsewhere.
 LINE_S = 10.0
-ARTIFACT_S = 2.0
+UPDATE_S = 2.0
 
 
 class Rate(ProgressColumn):
@@ -30,15 +29,15 @@ class Rate(ProgressColumn):
 
 
 class ProgressReporter:
-    """Reporter of one run's progress on stderr and as an artifact; call it between steps, within its `with` block."""
+    """Reporter of one run's progress on stderr, and to `update`; call it between steps, within its `with` block.
 
-    def __init__(self, account: str) -> None:
-        self._account = account
+    `update` gets the percentage done and the progress in words.
+    """
+
+    def __init__(self, account: str, update: Callable[[float, str], None] | None = None) -> None:
+        self._account, self._update = account, update
         self._begun_s = self._lined_s = self._updated_s = time.monotonic()
         self._expected = False
-        created = create_progress_artifact(0.0, key=f"progress-{account}", description=f"Days of {account}")
-        # It is a coroutine only inside an event loop, and none runs here.
-        self._artifact = cast(UUID, created)
         self._bar: Bar | None = None
         if sys.stderr.isatty():
             columns = (
@@ -86,10 +85,10 @@ class ProgressReporter:
         elif ended or now_s - self._lined_s >= LINE_S:
             self._lined_s = now_s
             self._write(f"{self._account}: {in_words(progress, now_s - self._begun_s)}")
-        if ended or now_s - self._updated_s >= ARTIFACT_S:
+        if self._update is not None and (ended or now_s - self._updated_s >= UPDATE_S):
             self._updated_s = now_s
             share = 100.0 * progress.done / progress.days if progress.days else 100.0
-            update_progress_artifact(self._artifact, share, description=in_words(progress, now_s - self._begun_s))
+            self._update(share, in_words(progress, now_s - self._begun_s))
 
 
 def expected(progress: Progress, elapsed_s: float) -> str:

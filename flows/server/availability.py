@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.server.run_server import LOG, PrefectUnreachable, owned
 from storage.errors import StoreError
 
-#: Space that the database of a run's own server takes before the first step, with room to grow.
+#: Space for the store's write-ahead log, and for the database of a run's own server, with room to grow.
 LEAST_FREE_BYTES = 64_000_000
 
 
@@ -19,16 +19,21 @@ def served(home: Path) -> Iterator[None]:
 
     Call it after `prepare`, which sets the environment.
     """
+    demand_room(home)
+    # A run's own server would log a failure as a traceback.
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    with reached():
+        yield
+
+
+def demand_room(home: Path) -> None:
+    """Raise StoreError if the home's disk is too full for a run."""
     free_bytes = shutil.disk_usage(home).free
     if free_bytes < LEAST_FREE_BYTES:
         raise StoreError(
             f"{home} has {free_bytes / 1e6:.0f} MB free and a run needs {LEAST_FREE_BYTES / 1e6:.0f} MB",
             "make room, or name another --home",
         )
-    # A run's own server would log a failure as a traceback.
-    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
-    with reached():
-        yield
 
 
 @contextmanager

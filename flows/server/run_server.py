@@ -49,13 +49,8 @@ def serve(home: Path) -> None:
     but its server does not answer, UsageError.
     """
     folder = home / "prefect"
-    if named_by_user(home):
+    if joins_standing(home):
         return
-    try:
-        if await_join(home, STANDING_S) is not None:
-            return
-    except TimeoutError as error:
-        raise PrefectUnreachable(f"{error}; run the same command again once it does, or stop `turbodmt up`") from error
     word = server_password.of_process()
     os.environ |= {server_password.DEMANDED: word, server_password.SENT: word}
     if _hinted(folder):
@@ -77,6 +72,19 @@ def serve(home: Path) -> None:
         os.environ["PREFECT_API_URL"] = f"http://{HOST}:{bound.getsockname()[1]}/api"
     heed()
     atexit.register(_end, process)
+
+
+def joins_standing(home: Path) -> bool:
+    """Return whether a server stands for the home, the user's or that of `turbodmt up`; Prefect uses it from now on.
+
+    Must run after `prepare`. Raises PrefectUnreachable if `turbodmt up` runs without an answer, UsageError.
+    """
+    if named_by_user(home):
+        return True
+    try:
+        return await_join(home, STANDING_S) is not None
+    except TimeoutError as error:
+        raise PrefectUnreachable(f"{error}; run the same command again once it does, or stop `turbodmt up`") from error
 
 
 def owned() -> bool:

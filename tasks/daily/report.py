@@ -1,8 +1,9 @@
-"""Report: the day as a page and as Prefect artifacts; a failure here never blocks trading."""
+"""Report: the day as a page; a failure here never blocks trading."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from storage import reports
 from storage.bars import instruments as instrument_store
@@ -18,8 +19,6 @@ from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
-from tasks.daily.artifacts import Place, publish, publish_reconciliation
-from tasks.daily.model_card import publish_newest_card
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
 from tasks.notices.high_rates import high_rates
@@ -39,15 +38,22 @@ from tasks.validation.gate import Gate
 log = logging.getLogger(__name__)
 
 
-def report(
-    job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None, served_at: str | None = None
-) -> Findings:
-    """Write the day's page and artifacts; return the warnings of the day's result, and the path of the page or None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenReport:
+    """The findings of the day, its page, and the page's file; the file is None if it could not be written."""
 
-    The path is None if the page could not be written. `served_at` is the path below which Prefect's server shows
-    reports too; None where it does not. The run's artifacts are a table of the decisions, a summary, a picture of the
-    equity, the link to the page, and the result of the replay check.
-    """
+    findings: Findings
+    page: DailyPage
+    file: Path | None
+
+
+def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None) -> Findings:  # noqa: ARG001 (published under Prefect)
+    """Write the day's page; return the warnings of the day's result, and the path of the page or None."""
+    return write_report(job, champion, gate).findings
+
+
+def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
+    """Write the day's page; return it with the warnings of the day's result."""
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
     warnings += [
@@ -69,21 +75,13 @@ def report(
     result = day_result(job, findings)
     page = _page(result, champion, gate)
     try:
-        path = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
+        file = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
         unwritten = f"the report could not be written: {error}"
-        return replace(findings, warnings=(*warnings, unwritten))
-    try:
-        publish(page, Place(account=job.account, file=path, served_at=served_at))
-        if reconciled is not None:
-            publish_reconciliation(reconciled, job.account)
-        publish_newest_card(job)
-    # Orders have been sent: a missing artifact must not fail the day.
-    except Exception as error:  # noqa: BLE001
-        log.warning("The artifacts could not be published (%s); the report holds the same.", type(error).__name__)
-    log.info("The report of %s is %s.", job.as_of, path)
-    return replace(findings, report=str(path))
+        return WrittenReport(findings=replace(findings, warnings=(*warnings, unwritten)), page=page, file=None)
+    log.info("The report of %s is %s.", job.as_of, file)
+    return WrittenReport(findings=replace(findings, report=str(file)), page=page, file=file)
 
 
 def _terms_given(job: Job) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import os
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -180,6 +181,19 @@ def _results(batch: Any, suite: Any, checks: Sequence[Check], detail: str) -> di
     if unanswered:
         raise RuntimeError(f"the suite left out {', '.join(sorted(unanswered))}")
     return results
+
+
+def import_ahead() -> None:
+    """Begin to import what judging needs, in the background, while the run waits for its source.
+
+    A failure is left to `judge_all`, which imports again.
+    """
+
+    def prepare() -> None:
+        with suppress(Exception), _LOCK:
+            _gate()
+
+    threading.Thread(target=prepare, name="import of the data gate", daemon=True).start()
 
 
 @lru_cache(maxsize=1)

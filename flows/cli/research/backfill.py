@@ -1,17 +1,20 @@
 """`turbodmt backfill`: replay the daily decisions over history into an account of their own."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import counted, listed, run_command, sections, table, warned
+from flows.cli.console import counted, listed, quiet_logs, run_command, sections, table, warned
 from flows.cli.number_format import in_units, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Strategy, Symbols
 
 if TYPE_CHECKING:
+    from flows.config.settings import Settings
     from tasks.backfill.answer_model import BackfillAnswer
+    from tasks.backfill.runs import Backfill
 
 
 def backfill(
@@ -38,8 +41,8 @@ def backfill(
 
 
 def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> "BackfillAnswer":
-    """Run the backfill flow under Prefect and return its answer; at once if nothing is left to do."""
-    from flows.cli.prefect_run import prepare_run
+    """Run the backfill, as a flow where a Prefect server stands, and return its answer; at once if nothing is left."""
+    from flows.cli.prefect_run import prepare_tracked_run
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source
@@ -56,13 +59,14 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     wanted = plan_backfill(
         settings, open_source(settings), BackfillRequest(start=start, end=end, account=account, clock=clock())
     )
-    # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
+    # Refuse invalid requests now: Prefect would record a failed run.
     demand_own(wanted)
     admit(settings, wanted.job.account, wanted.job.policy.strategy, wanted.job.now)
     done = answered(wanted)
     if done is not None:
         return done
-    prepare_run(settings.home)
+    if not prepare_tracked_run(settings.home):
+        return _as_functions(settings, wanted)
     from flows.backfill import backfill as flow
     from tasks.backfill.answer_model import BackfillAnswer
 
@@ -78,6 +82,19 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
             home=settings.home,
         )
     return BackfillAnswer.of_json(text)
+
+
+def _as_functions(settings: "Settings", wanted: "Backfill") -> "BackfillAnswer":
+    from flows.runs.interrupts import unwinding
+    from flows.server.availability import demand_room
+    from flows.work.backfill import BackfillSteps, worked
+    from tasks.validation.suite import import_ahead
+
+    quiet_logs(logging.WARNING)
+    demand_room(settings.home)
+    import_ahead()
+    with unwinding():
+        return worked(settings, wanted, BackfillSteps())
 
 
 def shown_backfill(answer: "BackfillAnswer") -> str:

@@ -1,15 +1,19 @@
 """`turbodmt daily`: run one day of an account."""
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import listed, run_command, sections, table, warned
+from flows.cli.console import listed, quiet_logs, run_command, sections, table, warned
 from flows.cli.number_format import decision, fill, money, order
 from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Strategy, Symbols
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from flows.planning.day_plan import DayPlan
     from tasks.run.answers import DayAnswer
 
 
@@ -34,47 +38,62 @@ def daily(
 
 
 def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "DayAnswer":
-    """Run the daily flow under Prefect and return its answer."""
-    from flows.cli.prefect_run import prepare_run
+    """Run the day and return its answer: as a flow where a Prefect server stands, else its steps as plain functions."""
+    from flows.cli.prefect_run import prepare_tracked_run
     from flows.config.settings import load
     from flows.config.wall_clock import clock
-    from flows.planning.adapters import broker_factory, open_source
-    from flows.planning.kept_terms import on_kept_terms
-    from flows.planning.own_strategy import admit
-    from flows.planning.plan import Request, day, demand_live, outline
-    from flows.server.availability import served
+    from flows.planning.day_plan import plan_day
+    from flows.planning.plan import Request, day
     from tasks.run.answers import DayAnswer
-    from tasks.run.runs import demand_own, finished
+    from tasks.run.runs import finished
 
     wanted = day(as_of, "--as-of")
     settings = load(given)
-    # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
-    source = open_source(settings)
-    request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
-    demand_live(source, request)
-    broker_factory(settings)
-    job = on_kept_terms(settings, outline(settings, source, request))
-    demand_own(job)
-    admit(settings, account, job.policy.strategy, request.clock)
-    done = finished(job)
+    # Refuse invalid requests, and see what is done, before the imports of a run.
+    planned = plan_day(settings, Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker))
+    done = finished(planned.job)
     if done is not None:
         return done
-    prepare_run(settings.home)
+    tracked = prepare_tracked_run(settings.home)
+    return DayAnswer.of_json(_as_flow(planned, wanted) if tracked else _as_functions(planned))
+
+
+def _as_flow(planned: "DayPlan", as_of: "date | None") -> str:
     from flows.daily import daily as flow
     from flows.runs.training_progress import training_told
+    from flows.server.availability import served
 
+    settings = planned.settings
     with served(settings.home), training_told():
-        text = flow(
-            as_of=wanted,
+        return flow(
+            as_of=as_of,
             source=settings.source,
             symbols=list(settings.symbols) or None,
-            strategy=job.policy.strategy.name,
+            strategy=planned.job.policy.strategy.name,
             broker=settings.broker,
             capital=settings.capital,
-            account=account,
+            account=planned.job.account,
             home=settings.home,
         )
-    return DayAnswer.of_json(text)
+
+
+def _as_functions(planned: "DayPlan") -> str:
+    from flows.runs.interrupts import unwinding
+    from flows.runs.training_progress import training_told
+    from flows.server.availability import demand_room
+    from flows.work.day import prepared, without_work, worked
+    from tasks.daily.steps import DaySteps
+    from tasks.validation.suite import import_ahead
+
+    quiet_logs(logging.WARNING)
+    demand_room(planned.settings.home)
+    with training_told(), unwinding():
+        day = prepared(planned)
+        end = without_work(day)
+        if end is None:
+            import_ahead()
+            end = worked(day, DaySteps())
+    return end.answer
 
 
 def shown_daily(answer: "DayAnswer") -> str:

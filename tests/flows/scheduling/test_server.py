@@ -288,10 +288,38 @@ def test_status_says_that_the_server_does_not_answer(tmp_path: Path) -> None:
     assert "does not answer" in answer["warnings"][0] or "stopped answering" in answer["warnings"][0]
 
 
-def test_without_a_server_a_day_runs_all_the_same(tmp_path: Path) -> None:
-    arguments = ("daily", "--as-of", "2018-12-31", "--strategy", "rules", "--home", str(tmp_path / "home"), "--json")
-    done = turbodmt(*arguments, folder=tmp_path, environment=clean_environment())
-    assert (done.returncode, done.stderr) == (0, "")
-    answer = json.loads(done.stdout)
-    assert (answer["as_of"], sorted(answer["symbols"])) == ("2018-12-31", ["^GSPC", "^IXIC"])
-    assert Path(answer["report"]).is_file()
+def test_a_day_is_the_same_with_a_server_and_without_one(deployed: Deployed, tmp_path: Path) -> None:
+    """With one it is a flow of tasks with artifacts; without one its steps are plain functions."""
+    answers = {}
+    for name, more in (("tracked", {"PREFECT_API_URL": deployed.server.api}), ("alone", {})):
+        home = tmp_path / name
+        asked = (
+            "daily",
+            "--as-of",
+            "2018-12-31",
+            "--strategy",
+            "rules",
+            "--account",
+            name,
+            "--home",
+            str(home),
+            "--json",
+        )
+        done = turbodmt(*asked, folder=tmp_path, environment={**clean_environment(), **more})
+        assert (done.returncode, done.stderr) == (0, "")
+        answer = json.loads(done.stdout)
+        assert Path(answer.pop("report")).is_file()
+        assert answer.pop("run_id")
+        assert answer.pop("account") == name
+        for order in answer["orders"]:
+            del order["order_id"]
+        answers[name] = answer
+    assert answers["tracked"] == answers["alone"]
+    assert sorted(answers["alone"]["symbols"]) == ["^GSPC", "^IXIC"]
+    (run,) = deployed.server.ask("/flow_runs/filter", {"flow_runs": {"name": {"like_": "tracked, 2018-12-31"}}})
+    steps = deployed.server.task_runs([run["id"]], len(STEPS))
+    assert (run["state_type"], sorted(step["name"] for step in steps)) == ("COMPLETED", sorted(STEPS))
+    asked_for = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
+    keys = {artifact["key"] for artifact in deployed.server.ask("/artifacts/filter", asked_for)}
+    assert {"validation-tracked", "summary-tracked", "report-tracked", "reconciliation-tracked"} <= keys
+    assert not (tmp_path / "alone" / "prefect" / "prefect.db").exists()

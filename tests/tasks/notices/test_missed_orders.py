@@ -70,14 +70,6 @@ def job(tmp_path: Path) -> Job:
     return a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, HOLD)
 
 
-@pytest.fixture(autouse=True)
-def no_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_server(*given: object) -> None:
-        raise ConnectionError
-
-    monkeypatch.setattr("tasks.daily.report.publish", no_server)
-
-
 def test_refused_orders_are_warned_of_once_shown_on_the_page_and_a_concern_when_they_repeat(tmp_path: Path) -> None:
     with Barren(3, tmp_path / "home", "testnet-spot").open() as year:
         told = {number: year.answered(number) for number in range(6)}

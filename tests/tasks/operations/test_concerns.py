@@ -161,13 +161,7 @@ def test_a_symbol_that_is_late_is_told_when_the_time_of_the_day_is_over(job: Job
     assert keys(job, at(late.as_of) + timedelta(hours=12)) == []
 
 
-def test_a_network_that_a_run_warned_of_is_told_until_a_run_has_nothing_to_warn_of(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_server(*given: object) -> None:
-        raise ConnectionError
-
-    monkeypatch.setattr("tasks.daily.report.publish", no_server)
+def test_a_network_that_a_run_warned_of_is_told_until_a_run_has_nothing_to_warn_of(job: Job) -> None:
     old = "the prior trades: the model is 70 bars old, above 63"
     for number, (champion, due) in enumerate(
         (

@@ -4,7 +4,7 @@ import logging
 
 from prefect.artifacts import create_table_artifact
 
-from tasks.daily.artifacts import in_rows
+from tasks.artifacts.day import in_rows
 from tasks.models.training_plan import TrainingRefused
 from tasks.report.daily_tables import verdicts_table
 from tasks.run.job import Job

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 from storage.models.registry import ModelRecord
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
-from tasks.daily.model_card import card_markdown, headline
+from tasks.artifacts.model_card import card_markdown, headline
 
 RECORD = ModelRecord(
     model_id="0123456789abcdef",

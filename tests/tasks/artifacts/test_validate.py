@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from strategy.market.findings import Finding
-from tasks.daily.validate import LEARNED, TRADED, described, inspect_past
+from tasks.artifacts.validate import LEARNED, TRADED, described, inspect_past
 from tasks.data.ingest import ingest
 from tasks.models.training_plan import TrainingRefused
 from tasks.validation.gate import Gate, NothingPublishable, validate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from strategy.account.state import Account, Position, Snapshot
 from strategy.market.findings import Finding
-from tasks.daily.artifacts import Place, in_rows, markdown, summary
+from tasks.artifacts.day import Place, in_rows, markdown, summary
 from tasks.report.daily_tables import changes_table, risk_table, verdicts_table
 from tasks.report.markup import Table
 from testing.runs.reports import TODAY, a_daily_page

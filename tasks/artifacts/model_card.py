@@ -9,7 +9,7 @@ from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelRecord
 from strategy.training.promotion_gate import PRIOR, Verdict
-from tasks.daily.artifacts import markdown
+from tasks.artifacts.day import markdown
 from tasks.report.markup import ABSENT, Table, figure
 from tasks.run.job import Job
 
