@@ -55,7 +55,7 @@ def test_a_remembered_answer_is_what_the_store_would_answer(tmp_path: Path, monk
 def test_an_account_that_is_flattened_is_closed_and_stays_so_whatever_breaks(
     tmp_path: Path, venue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("testing.simulation.year.FLATTENED", 0.3)
+    monkeypatch.setattr("testing.simulation.year.FLATTENED", 0.9)
     year = SimulatedYear(1, tmp_path / "home", venue, days=14)
     year.dice.kill_rate = 0.004
     assert year.live()["flattenings"] >= 1
