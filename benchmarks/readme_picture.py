@@ -22,7 +22,6 @@ from tasks.backtest.measured import cash_of, days_per_year, equity_of
 ROOT = Path(__file__).parent.parent
 START, END = "2001-01-01", "2018-12-31"
 BENCHMARKS = ("hold", "rules")
-SETTINGS = {"rates": "bills", "rebalance_band": 0.0025}
 SIZE_PX = (1280, 960)
 
 
@@ -30,10 +29,8 @@ def backtested(home: Path) -> td.Backtest:
     """Return the backtest of the prior on the whole sample, audited before, from the second year with a prior on."""
     learner = TURBO.learner
     assert learner is not None, "turbo learns"
-    td.audit(learner.prior, "sample", start=START, end=END, settings=SETTINGS, home=home)
-    return td.backtest(
-        "sample", learner.prior, start=START, end=END, benchmarks=BENCHMARKS, settings=SETTINGS, home=home
-    )
+    td.audit(learner.prior, "sample", start=START, end=END, home=home)
+    return td.backtest("sample", learner.prior, start=START, end=END, benchmarks=BENCHMARKS, home=home)
 
 
 def tell(tested: td.Backtest) -> None:
