@@ -10,6 +10,7 @@ import pandas as pd
 
 from flows.cli.trade.explain import run_explain, shown_explanation
 from flows.config.settings import load
+from tasks.daily.account_history import WITHOUT_FLOWS
 from tasks.operations import account_tables
 from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.report.charts import EquityPicture, Line, equity_picture
@@ -57,7 +58,7 @@ class Account:
 
     @property
     def equity(self) -> pd.DataFrame:
-        """Return one row per settled day: equity, cash and drawdown."""
+        """Return one row per settled day: equity, unit value (free of deposits and withdrawals), cash and drawdown."""
         return dated(account_tables.equity_table(self.home, self.name))
 
     @property
@@ -83,14 +84,16 @@ class Account:
     def plot(self) -> Picture:
         """Return the picture of the equity and its drawdown since the account opened.
 
+        With deposits or withdrawals it is the unit value, which is free of them (time-weighted); the title says so.
         Raises ValueError for an account without a settled day.
         """
         table = account_tables.equity_table(self.home, self.name)
         dates: list[date] = table["as_of"].tolist()
+        flowed = WITHOUT_FLOWS if (table["equity"] != table["unit_value"]).any() else ""
         picture = EquityPicture(
-            title=f"Equity of the account {self.name}",
+            title=f"Equity of the account {self.name}{flowed}",
             dates=tuple(dates),
-            lines=(Line(label=self.name, values=tuple(table["equity"].tolist())),),
+            lines=(Line(label=self.name, values=tuple(table["unit_value"].tolist())),),
             drawdown=tuple(table["drawdown"].tolist()),
         )
         return Picture(svg=equity_picture(picture))

@@ -24,22 +24,24 @@ SLIGHT = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LimitedDays:
-    """On which of T days a limit decided, (T,): `cap` is `max_position_size`, `multiplier` the bound of k.
+    """On which of T days a limit decided, (T,), at most one each.
 
-    Where both bind, the cap decides if it asks for less than the bound does. `reached` is the target volatility at
-    which the exposures would be the same, `uncapped` that without the cap; NaN where the volatility is unknown or plays
-    no part.
+    `cap` is `max_position_size`, `book` the cap of a symbol or a group, `multiplier` the bound of k. Where several
+    bind, the one that decides is the first of these that cuts what the others leave. `reached` is the target volatility
+    at which the gross exposure would be the same, `uncapped` that without any cap; NaN where the volatility is unknown
+    or plays no part.
     """
 
     cap: NDArray[np.bool_]
+    book: NDArray[np.bool_]
     multiplier: NDArray[np.bool_]
     reached: FloatArray
     uncapped: FloatArray
 
     @property
     def any(self) -> NDArray[np.bool_]:
-        """Return the days on which either decided, (T,)."""
-        return self.cap | self.multiplier
+        """Return the days on which one of them decided, (T,)."""
+        return self.cap | self.book | self.multiplier
 
 
 def limited_days(rule: PortfolioSizing, wanted: FloatArray, params: SizingParams) -> LimitedDays:
@@ -49,17 +51,21 @@ def limited_days(rule: PortfolioSizing, wanted: FloatArray, params: SizingParams
     account. Strategies whose signals are exposures have no bound of k.
     """
     caps, scale = book_caps(params, rule.symbols), rule.scale(params.target_annual_vol)
-    asked = np.abs(wanted if caps is None else caps.within(wanted)).sum(axis=1)
+    whole = np.abs(wanted).sum(axis=1)
+    asked = whole if caps is None else np.abs(caps.within(wanted)).sum(axis=1)
     most = params.max_position_size
     cap = asked > most * (1 + NEAR)
+    book = (whole > asked * (1 + NEAR)) & ~cap
+    kept = np.divide(asked, whole, out=np.ones_like(whole), where=whole > 0)
     uncapped = np.where(scale > 0, rule.volatility * scale, np.nan)
     bound = uncapped < params.target_annual_vol * (1 - SLIGHT)
     if not rule.sizing.needs_volatility:
         bound, uncapped = np.zeros_like(cap), np.full(len(asked), np.nan)
     return LimitedDays(
         cap=cap,
-        multiplier=bound & (asked > 0) & ~cap,
-        reached=uncapped * (most / np.maximum(asked, most)),
+        book=book,
+        multiplier=bound & (asked > 0) & ~cap & ~book,
+        reached=uncapped * kept * (most / np.maximum(asked, most)),
         uncapped=uncapped,
     )
 
@@ -72,7 +78,7 @@ def limited_days_of(view: AlignedSignals, dates: Sequence[date], config: Account
     if sizing_of(config.strategy) is Sizing.ONCE:
         none = np.zeros(len(dates), dtype=np.bool_)
         unknown = np.full(len(dates), np.nan)
-        return LimitedDays(cap=none, multiplier=none, reached=unknown, uncapped=unknown)
+        return LimitedDays(cap=none, book=none, multiplier=none, reached=unknown, uncapped=unknown)
     known = estimates(view, dates, config.estimator)
     rule = portfolio_sizing(known, availability(known, config).sized, view, config)
     wanted = rule.directions(config.sizing.neutral_zone) * rule.weights(config.sizing.target_annual_vol)

@@ -50,7 +50,7 @@ def account_history(job: Job) -> AccountHistory:
     dates = _dates(daily_replay)
     return AccountHistory(
         picture=EquityPicture(
-            title=f"Equity of account {job.account}{_WITHOUT if _flowed(daily_replay) else ''}",
+            title=f"Equity of account {job.account}{WITHOUT_FLOWS if _flowed(daily_replay) else ''}",
             dates=dates,
             lines=tuple(Line(label=backtest.label, values=_equity(backtest.replay)) for backtest in tested),
             drawdown=tuple(drawdowns(np.array(_equity(daily_replay))).tolist()),
@@ -90,7 +90,7 @@ def _buy_and_hold(
 
 
 #: What is left out of the equity of an account that money was paid into or out of.
-_WITHOUT = ", without deposits and withdrawals"
+WITHOUT_FLOWS = ", without deposits and withdrawals"
 
 
 def _flowed(daily_replay: Replay) -> bool:

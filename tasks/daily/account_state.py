@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
+from math import inf
 
 from storage.accounts import cash_flows as flow_store
 from storage.bars import instruments as instrument_store
@@ -42,10 +43,13 @@ def account_config(store: Connection, job: Job) -> AccountConfig:
     # What the broker says of its market holds, whatever the account's own terms state.
     traded = {symbol: _on_terms(stated[symbol], venue.get(symbol, stated[symbol])) for symbol in stated}
     config = replace(config, terms=replace(config.terms, instruments=traded, series=series_of(store, job)))
-    if job.broker != SPOT:
-        return config
-    most = min(config.sizing.max_position_size, SPOT_EXPOSURE)
+    most = min(config.sizing.max_position_size, venue_most(job.broker))
     return replace(config, sizing=replace(config.sizing, max_position_size=most))
+
+
+def venue_most(broker: str) -> float:
+    """Return the largest gross exposure that the broker's venue can hold, a multiple of equity."""
+    return SPOT_EXPOSURE if broker == SPOT else inf
 
 
 def series_of(store: Connection, job: Job) -> str:

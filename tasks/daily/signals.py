@@ -26,7 +26,7 @@ from strategy.portfolio.flattening import flattened, traded_symbols
 from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.outlook import look_back, signals_with_faults
-from tasks.daily.account_state import account_config, state_at
+from tasks.daily.account_state import account_config, state_at, venue_most
 from tasks.daily.flattening import closing_config
 from tasks.daily.restatement import restated
 from tasks.models.load import forecaster
@@ -114,7 +114,8 @@ def _warnings(judged: Judged, job: Job) -> tuple[str, ...]:
     config, view = judged.judgement.config, judged.judgement.view
     unranged = without_ranges(view.outlooks, config.estimator, job.as_of)
     limited = limited_days_of(view, [job.as_of], config)
-    return (*judged.faults.values(), *unranged, *limits_decided_today(config.strategy, limited, config.sizing))
+    today = limits_decided_today(config.strategy, limited, config.sizing, venue_most(job.broker))
+    return (*judged.faults.values(), *unranged, *today)
 
 
 def _demand_some_signal(judged: Judged, job: Job) -> None:

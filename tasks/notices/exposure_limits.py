@@ -1,5 +1,7 @@
 """Warnings that a limit of the exposure, instead of the strategy or its target, decides positions."""
 
+from math import inf, isfinite
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ from strategy.signals.strategies import Strategy, sizing_of
 #: A backtest does not warn of a smaller share of its days.
 RARE_SHARE = 0.05
 
+_MOST = "max_position_size"
+
 
 def limits_decided_often(strategy: Strategy, days: LimitedDays, sizing: SizingParams) -> list[str]:
     """Return a warning if limits decided on many of the account's days; empty if that was rare."""
@@ -18,40 +22,85 @@ def limits_decided_often(strategy: Strategy, days: LimitedDays, sizing: SizingPa
         return []
     when = f"on {limited:,} of {len(days.any):,} days"
     if not sizing_of(strategy).needs_volatility:
-        return [f"the cap decided {when}, {_of_signals(sizing)}"]
+        return [f"{_of_signals(days, sizing, when)} or raise {'them' if _both(days) else 'it'}"]
     which = [f"{name} on {int(on.sum()):,}" for name, on in _limits(days, sizing) if on.any()]
-    aimed = f"not target_annual_vol {sizing.target_annual_vol:g}: {' and '.join(which)}"
-    return [f"limits decided {when}, {aimed}; {_reached(days)}, the median of those days; {_remedy(days)}"]
+    aimed = f"not target_annual_vol {sizing.target_annual_vol:g}: {_listed(which)}"
+    return [f"limits decided {when}, {aimed}; {_reached(days)}, the median of those days; {_remedy(days, sizing, inf)}"]
 
 
-def limits_decided_today(strategy: Strategy, day: LimitedDays, sizing: SizingParams) -> list[str]:
-    """Return a warning if a limit decided the single day; empty if none did."""
+def limits_decided_today(
+    strategy: Strategy, day: LimitedDays, sizing: SizingParams, venue_most: float = inf
+) -> list[str]:
+    """Return a warning if a limit decided the single day; empty if none did.
+
+    `venue_most` is the largest gross exposure that the venue can hold: no `max_position_size` goes beyond it.
+    """
     if not day.any.any():
         return []
+    of_venue = bool(day.cap.any()) and sizing.max_position_size >= venue_most
     if not sizing_of(strategy).needs_volatility:
-        return [f"the cap decided today, {_of_signals(sizing)}"]
+        if of_venue:
+            asked = f"together they ask for more than {venue_most:g} of equity, which the venue holds at most"
+            return [f"the venue decided today, not the signals: {asked}; return smaller ones"]
+        return [f"{_of_signals(day, sizing, 'today')} or raise it"]
     ((which, _),) = [(name, on) for name, on in _limits(day, sizing) if on.any()]
-    aimed = f"{which} decided today, not target_annual_vol {sizing.target_annual_vol:g}"
-    return [f"{aimed}; {_reached(day)}; {_remedy(day)}"]
+    decided = f"the venue, which holds at most {venue_most:g} of equity," if of_venue else which
+    aimed = f"{decided} decided today, not target_annual_vol {sizing.target_annual_vol:g}"
+    remedy = "lower it to that: the venue holds no more" if of_venue else _remedy(day, sizing, venue_most)
+    return [f"{aimed}; {_reached(day)}; {remedy}"]
 
 
 def _limits(days: LimitedDays, sizing: SizingParams) -> list[tuple[str, NDArray[np.bool_]]]:
-    most = f"max_position_size {sizing.max_position_size:g}, a multiple of equity,"
-    return [(most, days.cap), (f"the volatility multiplier, at most {VOLATILITY_CAP:g},", days.multiplier)]
+    most = f"{_MOST} {sizing.max_position_size:g}, a multiple of equity,"
+    book = " and ".join(f"{name} {value:g}" for name, value in _book(sizing))
+    multiplier = f"the volatility multiplier, at most {VOLATILITY_CAP:g},"
+    return [(most, days.cap), (book, days.book), (multiplier, days.multiplier)]
 
 
-def _of_signals(sizing: SizingParams) -> str:
-    most = f"max_position_size {sizing.max_position_size:g}, a multiple of equity"
-    return f"not the signals: together they ask for more than {most}; return smaller ones or raise it"
+def _book(sizing: SizingParams) -> list[tuple[str, float]]:
+    """Return the settings of the caps of symbols and groups that are set."""
+    caps = {"max_symbol_exposure": sizing.caps.symbol, "max_group_exposure": sizing.caps.group}
+    return [(name, value) for name, value in caps.items() if isfinite(value)]
+
+
+def _both(days: LimitedDays) -> bool:
+    return bool(days.cap.any() and days.book.any())
+
+
+def _of_signals(days: LimitedDays, sizing: SizingParams, when: str) -> str:
+    """Return that caps decided over signals which are exposures, up to the remedy of smaller ones."""
+    most = f"{_MOST} {sizing.max_position_size:g}, a multiple of equity"
+    book = _listed([f"{name} {value:g}" for name, value in _book(sizing)])
+    if _both(days):
+        counts = f"{most}, on {int(days.cap.sum()):,} and {book} on {int(days.book.sum()):,}"
+        return f"caps decided {when}, not the signals: they ask for more than {counts}; return smaller ones"
+    asked = f"they ask for more than {book}" if days.book.any() else f"together they ask for more than {most}"
+    return f"the cap decided {when}, not the signals: {asked}; return smaller ones"
 
 
 def _reached(days: LimitedDays) -> str:
     return f"target_annual_vol {float(np.median(days.reached[days.any])):.3g} was reached"
 
 
-def _remedy(days: LimitedDays) -> str:
-    """Return what changes it: a larger cap helps on the cap's own days, up to the bound of the multiplier."""
-    if not days.cap.any():
-        return "lower it to that: raising max_position_size changes nothing"
-    most = float(np.median(days.uncapped[days.cap]))
-    return f"lower it to that, or raise max_position_size, with which {most:.3g} is reached at most on its days"
+def _remedy(days: LimitedDays, sizing: SizingParams, venue_most: float) -> str:
+    """Return what changes it: a larger cap helps on its own days, up to the bound of the multiplier and the venue's."""
+    settings = [(_MOST, days.cap), (_listed([name for name, _ in _book(sizing)]), days.book)]
+    room = venue_most / sizing.max_position_size
+    ways = [
+        f"raise {name}, with which {_at_most(days, on, room):.3g} is reached at most on its days"
+        for name, on in settings
+        if on.any()
+    ]
+    if not ways:
+        return f"lower it to that: raising {_MOST} changes nothing"
+    return f"lower it to that, or {', or '.join(ways)}"
+
+
+def _at_most(days: LimitedDays, on: NDArray[np.bool_], room: float) -> float:
+    """Return the median of the target volatility reached on the days without their cap, in what room there is."""
+    most = days.uncapped[on]
+    return float(np.median(most if room == inf else np.minimum(most, days.reached[on] * room)))
+
+
+def _listed(texts: list[str]) -> str:
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)

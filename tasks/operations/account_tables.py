@@ -16,7 +16,7 @@ from strategy.account.state import Snapshot
 from strategy.exit_codes import UsageError
 
 POSITION_COLUMNS = ("symbol", "quantity", "mark", "marked_on", "value", "weight")
-EQUITY_COLUMNS = ("as_of", "equity", "cash", "drawdown")
+EQUITY_COLUMNS = ("as_of", "equity", "unit_value", "cash", "drawdown")
 ORDER_COLUMNS = ("as_of", "order_id", "symbol", "side", "quantity", "state", "reason", "code")
 #: More account days than there are.
 ALL_DAYS = 10**9
@@ -34,9 +34,12 @@ def demand_recorded(home: Path, account: str) -> None:
 
 
 def equity_table(home: Path, account: str) -> pd.DataFrame:
-    """Return one row per settled day: as_of, equity, cash and drawdown (from the highest of the look-back)."""
+    """Return one row per settled day: as_of, equity, unit_value, cash and drawdown (from the highest of the look-back).
+
+    The unit value is the equity without what was deposited and withdrawn; returns and drawdown are of it.
+    """
     rows = [
-        (day.account.as_of, float(day.equity), float(day.account.cash), float(day.drawdown))
+        (day.account.as_of, float(day.equity), float(day.unit_value), float(day.account.cash), float(day.drawdown))
         for day in _snapshots(home, account)
     ]
     return pd.DataFrame(rows, columns=list(EQUITY_COLUMNS))

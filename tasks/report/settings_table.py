@@ -25,16 +25,29 @@ def used_costs(at: Rates) -> dict[str, str]:
 def fees_in_words(at: Rates) -> str:
     """Return what fees are charged: of what is traded, and of the symbols that have them per unit and at least."""
     told = [f"{in_bps(at.fee_bps)} of what is traded"]
-    told += [f"{amount:g} per unit of {symbol}" for symbol, amount in at.per_share.items()]
-    told += [f"at least {amount:g} an order of {symbol}" for symbol, amount in at.min_fee.items()]
+    told += [f"{amount:g} per unit of {symbols}" for amount, symbols in _by_value(at.per_share)]
+    told += [f"at least {amount:g} an order of {symbols}" for amount, symbols in _by_value(at.min_fee)]
     return ", ".join(told)
 
 
 def slippage_in_words(at: Rates) -> str:
     """Return what slippage is charged: of the open, and of the symbols that have it an impact."""
     told = [f"{in_bps(at.slippage_bps)} of the open"]
-    told += [f"impact {factor:g} σ√(quantity / volume) of {symbol}" for symbol, factor in at.impact.items()]
+    told += [f"impact {factor:g} σ√(quantity / volume) of {symbols}" for factor, symbols in _by_value(at.impact)]
     return ", ".join(told)
+
+
+def _by_value(values: Mapping[str, float]) -> list[tuple[float, str]]:
+    """Return each value once, with the symbols that have it.
+
+    >>> _by_value({"A": 1.0, "B": 1.0, "C": 0.5})
+    [(0.5, 'C'), (1.0, 'A and B')]
+    """
+    found = []
+    for value in sorted(set(values.values())):
+        *others, last = [symbol for symbol in values if values[symbol] == value]
+        found.append((value, f"{', '.join(others)} and {last}" if others else last))
+    return found
 
 
 def in_bps(values: Mapping[str, float]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
+from storage.accounts.cash_flows import RecordedFlow
 from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.portfolio.decision import Decision
@@ -107,6 +108,7 @@ class DayResult:
     decisions: tuple[Decision, ...]
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
+    flows: tuple[RecordedFlow, ...]
     model_id: str | None
     model_reason: str | None
     model_code: ModelCode | None
@@ -177,6 +179,19 @@ class FillAnswer(Answer):
     fee: Exact
 
 
+class FlowAnswer(Answer):
+    """Money or a position that entered or left the account: its signed value at the close of the day that booked it.
+
+    `symbol` is there for a transferred position.
+    """
+
+    date: date
+    kind: str
+    symbol: str | None = None
+    amount: Exact
+    reason: str
+
+
 class DayAnswer(Answer):
     """The answer of `turbodmt daily`; `equity` and `cash` are null for an account without a day.
 
@@ -191,6 +206,7 @@ class DayAnswer(Answer):
     symbols: dict[str, DecisionAnswer]
     orders: tuple[OrderAnswer, ...]
     fills: tuple[FillAnswer, ...]
+    flows: tuple[FlowAnswer, ...] = ()
     equity: Exact | None
     cash: Exact | None
     positions: dict[str, Exact]
@@ -223,6 +239,7 @@ def day_answer(result: DayResult) -> DayAnswer:
         symbols={decision.symbol: decision_answer(decision) for decision in result.decisions},
         orders=tuple(map(order_answer, result.orders)),
         fills=tuple(map(fill_answer, result.fills)),
+        flows=tuple(map(flow_answer, result.flows)),
         equity=snapshot.equity if snapshot else None,
         cash=snapshot.account.cash if snapshot else None,
         positions=positions_of(snapshot),
@@ -259,6 +276,14 @@ def order_answer(order: Order) -> OrderAnswer:
 def fill_answer(fill: Fill) -> FillAnswer:
     """Return the answer's part on a fill."""
     return FillAnswer.model_validate(fill)
+
+
+def flow_answer(flow: RecordedFlow) -> FlowAnswer:
+    """Return the answer's part on a flow that a day has booked."""
+    named = {"symbol": flow.symbol} if flow.symbol else {}
+    return FlowAnswer.model_validate(
+        {"date": flow.settled_on, "kind": str(flow.kind), **named, "amount": flow.value, "reason": flow.reason}
+    )
 
 
 def positions_of(snapshot: Snapshot | None) -> dict[str, Decimal]:

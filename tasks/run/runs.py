@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from storage.accounts import cash_flows as flow_store
 from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
@@ -140,6 +141,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             decisions=ledger.decisions_on(store, job.account, job.as_of),
             orders=order_store.orders_on(store, job.account, job.as_of),
             fills=ledger.fills_on(store, job.account, job.as_of),
+            flows=tuple(flow for flow in flow_store.due(store, job.account, job.as_of) if flow.value is not None),
             model_id=provenance.model_id if provenance else None,
             model_reason=findings.model_reason,
             model_code=findings.model_code,

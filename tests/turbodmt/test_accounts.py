@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,11 @@ from prefect.testing.utilities import prefect_test_harness
 import turbodmt as td
 from exchange.ports import SourceRefused
 from flows.planning.plan import RequestRefused
+from strategy.account.cash_flows import FlowKind
 from strategy.exit_codes import UsageError
-from testing.markets.bars import SHARE, TOKEN
+from tasks.operations.cash_flows import FlowRequest, cash_request, request_flows
+from testing.markets.bars import PAIR, SHARE, TOKEN
+from testing.runs.jobs import a_job, on, run_day
 from tests.flows.conftest import write_bars
 
 DAYS = ("2020-12-28", "2020-12-29", "2020-12-30")
@@ -76,6 +81,22 @@ def test_the_picture_shows_the_equity(lived: Path) -> None:
     account = td.Account("daily", home=lived)
     assert "Equity of the account daily" in account.plot().svg
     assert repr(account) == f"Account('daily', home={str(lived)!r})"
+
+
+def test_the_picture_of_an_account_with_flows_is_free_of_them(tmp_path: Path) -> None:
+    days = (date(2020, 6, 8), date(2020, 6, 9), date(2020, 6, 10))
+    job = a_job(tmp_path, PAIR.symbols(), days[0])
+    run_day(job, lambda: PAIR)
+    asked = FlowRequest(account="daily", flows=(), costs=(), what="", day=None, reason="", key=None, at=job.now)
+    request_flows(job.home, cash_request(FlowKind.DEPOSIT, Decimal(50_000), asked))
+    for day in days[1:]:
+        run_day(on(job, day), lambda: PAIR)
+    account = td.Account("daily", home=tmp_path)
+    table, picture = account.equity, account.plot().svg
+    assert table["equity"].iloc[-1] > 55_000
+    assert table["unit_value"].max() < 20_000
+    assert "Equity of the account daily, without deposits and withdrawals" in picture
+    assert "60,000" not in picture
 
 
 def test_an_account_is_only_read(lived: Path, home: Path) -> None:

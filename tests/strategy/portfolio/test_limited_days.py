@@ -57,3 +57,14 @@ def test_a_day_counts_only_where_an_exposure_is_wanted_and_after_the_caps_of_sym
 def test_a_signal_that_is_an_exposure_is_capped_where_it_asks_for_more() -> None:
     found = of(Sizing.DIRECT, [1.0, -1.0, 0.5, 0.25, 0.75], SizingParams(max_position_size=0.5))
     assert np.flatnonzero(found.any).tolist() == np.flatnonzero(found.cap).tolist() == [0, 1, 4]
+
+
+def test_the_cap_of_a_symbol_decides_where_it_cuts_what_is_within_the_cap_of_all() -> None:
+    params = SizingParams(target_annual_vol=0.4, max_position_size=1.0, caps=ExposureCaps(symbol=0.9))
+    found = of(Sizing.VOLATILITY, [1.0, 1.0, 1.0, 1 / 3, 1.0], params)
+    assert np.flatnonzero(found.cap).tolist() == []
+    assert np.flatnonzero(found.book).tolist() == [1, 2]
+    assert np.flatnonzero(found.multiplier).tolist() == [3]
+    # The exposure 0.9 is that of the target 0.9 σ; uncapped, k is 1.6 and 2.
+    assert found.reached[:4] == pytest.approx([0.4, 0.225, 0.09, 0.2])
+    assert found.uncapped[:4] == pytest.approx([0.4, 0.4, 0.2, 0.2])

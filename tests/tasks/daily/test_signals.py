@@ -2,13 +2,20 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from exchange.brokers.paper import PaperBroker
 from storage.bars import universe
 from storage.database import connect
 from storage.ledger import days as ledger
+from strategy.builtin.registry import VOL_TARGET
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Decision, Status
-from tasks.daily.signals import in_words
-from tasks.run.job import Job
+from tasks.daily.settle import settle
+from tasks.daily.signals import in_words, signal
+from tasks.data.ingest import ingest
+from tasks.models.retrain import Champion
+from tasks.run.answers import ModelCode
+from tasks.run.job import SPOT, Job
+from tasks.validation.gate import validate
 from testing.markets.bars import PAIR, SHARE, TOKEN, UNBORN, FakeBars, Fault
 from testing.runs.jobs import a_job, on, run_day
 
@@ -78,3 +85,16 @@ def test_a_young_symbol_outside_the_universe_is_sold_and_ends_no_run(tmp_path: P
     outside = decided(job)["UNBORN"]
     assert (outside.status, outside.signal, outside.exposure) == (Status.OUTSIDE, None, 0.0)
     assert in_words(outside) == "UNBORN: target exposure +0.000."
+
+
+def test_where_the_venue_holds_no_more_the_warning_advises_no_larger_cap(tmp_path: Path) -> None:
+    paper = a_job(tmp_path, PAIR.symbols(), FIRST, VOL_TARGET)
+    sizing = replace(paper.policy.sizing, target_annual_vol=0.5, max_position_size=2.0)
+    paper = replace(paper, policy=replace(paper.policy, sizing=sizing))
+    ingest(paper, lambda: PAIR)
+    validate(paper)
+    settle(paper, PaperBroker)
+    spot = replace(paper, broker=SPOT)
+    (told,) = signal(spot, Champion(model_id=None, reason="", code=ModelCode.NOT_NEEDED), {})
+    assert told.startswith("the venue, which holds at most 0.99 of equity, decided today, not target_annual_vol 0.5; ")
+    assert told.endswith("; lower it to that: the venue holds no more")

@@ -4,17 +4,18 @@ import numpy as np
 
 from strategy.builtin.registry import RULES
 from strategy.portfolio.limited_days import LimitedDays
-from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.strategies import Strategy
 from tasks.notices.exposure_limits import limits_decided_often, limits_decided_today
 
 TIGHT = SizingParams(max_position_size=1)
 
 
-def days(cap: int, multiplier: int, lived: int) -> LimitedDays:
+def days(cap: int, multiplier: int, lived: int, book: int = 0) -> LimitedDays:
     at = np.arange(lived)
     return LimitedDays(
         cap=at < cap,
+        book=lived - at <= book,
         multiplier=(cap <= at) & (at < cap + multiplier),
         reached=np.full(lived, 0.1234),
         uncapped=np.full(lived, 0.2),
@@ -49,3 +50,44 @@ def test_signals_that_are_exposures_have_no_target() -> None:
         f"the cap decided on 9 of 10 days, {said}ones or raise it",
         f"the cap decided today, {said}ones or raise it",
     )
+
+
+def test_the_caps_of_symbols_and_groups_are_counted_and_named() -> None:
+    capped = SizingParams(max_position_size=1, caps=ExposureCaps(symbol=0.3, group=0.5, groups=(("A", "B"),)))
+    assert limits_decided_often(RULES, days(2, 1, 10, book=4), capped) == [
+        "limits decided on 7 of 10 days, not target_annual_vol 0.35: max_position_size 1, a multiple of equity, on 2, "
+        "max_symbol_exposure 0.3 and max_group_exposure 0.5 on 4 and the volatility multiplier, at most 2, on 1; "
+        "target_annual_vol 0.123 was reached, the median of those days; lower it to that, or raise max_position_size, "
+        "with which 0.2 is reached at most on its days, or raise max_symbol_exposure and max_group_exposure, with "
+        "which 0.2 is reached at most on its days"
+    ]
+    single = SizingParams(max_position_size=1, caps=ExposureCaps(symbol=0.3))
+    assert limits_decided_today(RULES, days(0, 0, 1, book=1), single) == [
+        "max_symbol_exposure 0.3 decided today, not target_annual_vol 0.35; target_annual_vol 0.123 was reached; lower "
+        "it to that, or raise max_symbol_exposure, with which 0.2 is reached at most on its days"
+    ]
+    direct = Strategy(name="long", signal=lambda bars: bars.close, history_bars=1, sizing="direct")
+    assert limits_decided_today(direct, days(0, 0, 1, book=1), single) == [
+        "the cap decided today, not the signals: they ask for more than max_symbol_exposure 0.3; return smaller ones "
+        "or raise it"
+    ]
+    assert limits_decided_often(direct, days(1, 0, 5, book=2), single) == [
+        "caps decided on 3 of 5 days, not the signals: they ask for more than max_position_size 1, a multiple of "
+        "equity, on 1 and max_symbol_exposure 0.3 on 2; return smaller ones or raise them"
+    ]
+
+
+def test_no_larger_cap_is_advised_where_the_venue_holds_no_more() -> None:
+    spot = SizingParams(max_position_size=0.99)
+    assert limits_decided_today(RULES, days(1, 0, 1), spot, venue_most=0.99) == [
+        "the venue, which holds at most 0.99 of equity, decided today, not target_annual_vol 0.35; target_annual_vol "
+        "0.123 was reached; lower it to that: the venue holds no more"
+    ]
+    direct = Strategy(name="long", signal=lambda bars: bars.close, history_bars=1, sizing="direct")
+    assert limits_decided_today(direct, days(1, 0, 1), spot, venue_most=0.99) == [
+        "the venue decided today, not the signals: together they ask for more than 0.99 of equity, which the venue "
+        "holds at most; return smaller ones"
+    ]
+    # Below the venue's most, a larger cap still helps up to there.
+    (told,) = limits_decided_today(RULES, days(1, 0, 1), SizingParams(max_position_size=0.9), venue_most=0.99)
+    assert told.endswith("or raise max_position_size, with which 0.136 is reached at most on its days")

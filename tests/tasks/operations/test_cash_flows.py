@@ -34,7 +34,9 @@ from tasks.operations.cash_flows import (
 )
 from tasks.operations.status import account_status
 from tasks.report.markup import exactly
+from tasks.run.answers import day_answer
 from tasks.run.job import Job
+from tasks.run.runs import Findings, day_result
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import contents
 from testing.markets.bars import PAIR, FakeBars, Fault
@@ -120,6 +122,22 @@ def test_a_deposit_on_a_day_of_two_passes_is_no_return(job: Job, tmp_path_factor
     assert divided.unit_value == undivided.unit_value
     assert divided.drawdown == undivided.drawdown
     assert reconcile(day).difference == 0.0
+
+
+def test_the_day_s_answer_lists_what_the_day_has_booked(job: Job) -> None:
+    deposit(job, 5_000)
+    withdraw(job, Decimal(200), replace(BLANK, key="rent", reason="the rent"))
+    run_day(on(job, DAYS[2]), open_pair)
+    run_day(on(job, DAYS[3]), open_pair)
+
+    def flows(day: date) -> object:
+        return day_answer(day_result(on(job, day), Findings())).json_values()["flows"]
+
+    assert flows(DAYS[2]) == [
+        {"date": "2020-06-10", "kind": "deposit", "amount": "5000", "reason": "savings"},
+        {"date": "2020-06-10", "kind": "withdrawal", "amount": "-200", "reason": "the rent"},
+    ]
+    assert flows(DAYS[3]) == []
 
 
 def test_a_request_is_recorded_once_under_its_key(job: Job) -> None:
