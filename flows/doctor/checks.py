@@ -40,7 +40,8 @@ def run_doctor(given: Mapping[str, object]) -> DoctorAnswer:
     home = settings.home
     checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
     source, silent = _source(settings)
-    checks += [*source, *_keys(settings)]
+    sound = all(check.ok for check in (*checks, *source) if check.name in ("store", "privacy", "source"))
+    checks += [*source, *(_rates(settings) if sound else []), *_keys(settings)]
     checks += [_incomparable("the source does not answer") if silent else _clock(settings), *server_checks(home)]
     return DoctorAnswer(ok=all(check.ok for check in checks), checks=tuple(checks))
 
@@ -157,6 +158,17 @@ def _source(settings: Settings) -> tuple[list[CheckAnswer], bool]:
         return [_answers("source", lambda: _newest(settings), remedy)], False
     except SourceUnavailable as error:
         return [_check("source", False, str(error), "check the network, or try again later")], True
+
+
+def _rates(settings: Settings) -> list[CheckAnswer]:
+    """Return the check of the rates that accounts read, which may come from a source that does not answer."""
+    from exchange.ports import SourceUnavailable
+    from flows.doctor.rates_check import rates_check
+
+    try:
+        return [rates_check(settings)]
+    except SourceUnavailable as error:
+        return [_check("rates", False, str(error), "check the network, or try again later")]
 
 
 def _keys(settings: Settings) -> list[CheckAnswer]:

@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 
+from exchange.ports import BarSource
 from flows.config.settings import Settings, with_values
-from flows.planning.plan import financed
+from flows.config.wall_clock import clock
+from flows.planning.plan import Request, financed, outline
 from storage.database import DATABASE_NAME, connect
+from strategy.builtin.registry import BUILT_IN
+from tasks.data.rates import YAHOO
 from tasks.run.job import Job
 from tasks.run.kept_terms import TERMS, Terms, canonical, last_settled, newest_terms, terms_among, terms_on
 
@@ -21,6 +25,18 @@ def on_kept_terms(settings: Settings, outlined: Job) -> Job:
     # Without a rate for this day the account could not settle its next one.
     job.policy.costs.financing.at(job.as_of)
     return job
+
+
+def demand_rates(settings: Settings, source: BarSource, account: str) -> None:
+    """Raise what the account's first run would if its rates have none for the newest bars; see `on_kept_terms`.
+
+    Rates of Yahoo are not asked for: they come with each day, and may be out of reach now. Raises RatesMissing,
+    RatesRefused, RequestRefused, and what the source raises.
+    """
+    # No rate depends on the strategy, and the user's own may take a process and an audit to load.
+    outlined = outline(settings, source, Request(account=account, clock=clock()), BUILT_IN["hold"])
+    if _terms(settings, outlined)[0]["rates"] != YAHOO:
+        on_kept_terms(settings, outlined)
 
 
 def _terms(settings: Settings, job: Job) -> tuple[Terms, Terms]:

@@ -24,14 +24,14 @@ def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
     """Schedule the request, if there is one, on the environment's server; return a message, empty for none.
 
     Without a request, if the settings name a source that no deployment trades, the user is asked at the terminal, once
-    for that source and its symbols; without a terminal the message names the command. Raises UsageError,
-    SourceRefused, SourceUnavailable.
+    for that source and its symbols; without a terminal the message names the command. Raises UsageError, and what
+    `when` raises.
     """
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
         if asked is not None:
-            return schedule(client, asked, lambda: when(settings))
+            return schedule(client, asked, lambda: when(settings, asked.account))
         return offer(client, settings, stop, sys.stdin)
 
 
@@ -39,6 +39,8 @@ def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, termin
     """Offer to schedule the source that the settings name, and return a message; see `arrange`."""
     from exchange.ports import SourceRefused, SourceUnavailable
     from storage.errors import StoreError
+    from strategy.account.dated_rates import RatesRefused
+    from strategy.account.interest_rates import RatesMissing
 
     if settings.source == "sample":
         return ""
@@ -50,7 +52,7 @@ def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, termin
         answer = _answer(terminal, stop, question) if terminal is not None and terminal.isatty() else None
         if answer:
             return schedule(client, wanted, lambda: when(settings))
-    except (SourceRefused, SourceUnavailable, StoreError) as error:
+    except (SourceRefused, SourceUnavailable, StoreError, RatesMissing, RatesRefused) as error:
         return f"The settings' own source is not scheduled: {error}"
     command = f"once started like this, `up` does:\n  {wanted.command(settings.home)}"
     if answer is None:

@@ -90,16 +90,19 @@ def own(settings: "Settings", account: str = ACCOUNT, strategy: str = "") -> Own
     return Own(source=settings.source, symbols=symbols, account=account, strategy=strategy)
 
 
-def when(settings: "Settings") -> "Daily":
+def when(settings: "Settings", account: str = ACCOUNT) -> "Daily":
     """Return when the settings' bars are complete, and when a day that is not done is tried again.
 
-    Raises SourceRefused, SourceUnavailable.
+    Raises RatesMissing or RatesRefused if the rates of the account would refuse its first run, RequestRefused,
+    SourceRefused, SourceUnavailable.
     """
     from exchange.sessions.closing_times import daily_after
     from flows.planning.adapters import open_source
+    from flows.planning.kept_terms import demand_rates
     from flows.planning.plan import wanted_symbols
 
     source = open_source(settings)
+    demand_rates(settings, source, account)
     instruments = source.instruments(wanted_symbols(settings, source))
     first = daily_after({instrument.calendar for instrument in instruments}, clock())
     return first.repeated(settings.retry_every_minutes, settings.max_lateness_hours)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
-    """Check versions, disk, store, source, keys, clock, server and schedules; each with a remedy."""
+    """Check versions, disk, store, source, rates, keys, clock, server and schedules; each with a remedy."""
     from flows.doctor.checks import run_doctor
 
     run_command(lambda: run_doctor({"home": home}), shown_doctor, as_json)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ import pytest
 
 import flows.doctor.checks
 from flows.doctor.checks import run_doctor
+from storage.database import connect
+from storage.ledger import days as ledger
+from strategy.backtest.day_loop import Day, opening
+from testing.markets.bars import SHARE
 from testing.servers.main_site import MainSite
 from testing.servers.market_data import FakeBinance, Fault, daily_klines
+from tests.flows.conftest import write_bars
 
 
 def checks(home: Path) -> dict[str, dict[str, Any]]:
@@ -25,7 +31,7 @@ def test_a_sound_installation_passes_every_check(home: Path) -> None:
     found = checks(home)
     assert [name for name, check in found.items() if not check["ok"]] == []
     installed = {"python", "packages", "environment", "disk", "store", "privacy"}
-    assert set(found) == {*installed, "sample", "clock", "prefect server"}
+    assert set(found) == {*installed, "sample", "rates", "clock", "prefect server"}
     assert found["sample"]["detail"] == "last session 2018-12-31"
     assert found["clock"]["detail"] == "nothing to compare it with: sample reports no time"
 
@@ -158,3 +164,23 @@ def test_a_first_symbol_without_a_new_bar_is_told(home: Path, tmp_path: Path, mo
         check = checks(home)["source"]
     assert not check["ok"]
     assert check["detail"].startswith("binance has no bar of BTCUSDT from 20")
+
+
+def test_the_rates_that_accounts_read_are_told_with_their_reach(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Day(state=opening(date(2018, 12, 31), Decimal(10_000)), fills=(), entries=(), settled=())
+    with connect(home) as store:
+        ledger.record_settlement(store, "desk", opened)
+    assert checks(home)["rates"]["detail"] == "new accounts: a flat rate of 0.05; desk: a flat rate of 0.05"
+    monkeypatch.delenv("TURBODMT_FINANCING_RATE")
+    assert checks(home)["rates"]["detail"] == "new accounts: bills, up to 2019-01-14; desk: a flat rate of 0.05"
+
+
+def test_rates_that_end_before_the_bars_are_told(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bars(tmp_path / "bars.csv", SHARE)
+    monkeypatch.delenv("TURBODMT_FINANCING_RATE")
+    monkeypatch.setenv("TURBODMT_SOURCE", f"file:{tmp_path / 'bars.csv'}")
+    check = checks(home)["rates"]
+    assert check["detail"].startswith("new accounts: the rates of bills have none between 2018-11-30 and ")
+    assert check["remedy"] == "set financing_rate = 0.05 in settings.toml, or rates that reach to the newest bars"
+    monkeypatch.setenv("TURBODMT_RATES", "constant:0.02")
+    assert checks(home)["rates"]["detail"] == "new accounts: constant:0.02"

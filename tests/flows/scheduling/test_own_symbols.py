@@ -18,6 +18,7 @@ from flows.config.settings import Settings, load
 from flows.planning.plan import RequestRefused
 from flows.scheduling.offering import offer
 from flows.scheduling.own_symbols import Own, own, renew, schedule, when
+from strategy.account.interest_rates import RatesMissing
 from strategy.exit_codes import UsageError
 from testing.markets.bars import SHARE, TOKEN
 from testing.servers.prefect_server import ROOT
@@ -251,3 +252,22 @@ def test_a_source_that_cannot_be_read_is_told_and_up_goes_on(server: Any, home: 
     with terminal("y\n") as typed:
         assert said_of(server, settings, typed).startswith("The settings' own source is not scheduled: ")
     assert "daily-own" not in server.kept
+
+
+@pytest.mark.usefixtures("default_rates")
+def test_bars_without_rates_are_refused_when_they_are_scheduled(server: Any, home: Path, tmp_path: Path) -> None:
+    """The first run would be: the bars end years after the shipped bills."""
+    write_bars(tmp_path / "bars.csv", SHARE)
+    given = {"home": str(home), "source": f"file:{tmp_path / 'bars.csv'}"}
+    with pytest.raises(RatesMissing, match=r"the rates of bills have none between 2018-11-30 and .*--rates constant:"):
+        when(load(given), "desk")
+    with terminal("y\n") as typed:
+        said = said_of(server, load(given), typed)
+    assert said.startswith("The settings' own source is not scheduled: the rates of bills have none between")
+    assert "daily-own" not in server.kept
+    assert when(load({**given, "rates": "constant:0.02"}), "desk") == CLOSE.repeated(30, 12)
+
+
+@pytest.mark.usefixtures("default_rates")
+def test_rates_that_come_with_each_day_are_not_asked_for_when_their_bars_are_scheduled(named: Settings) -> None:
+    assert when(named).cron == "30 16-23 * * 1-5"
