@@ -1,5 +1,6 @@
 """Closing times: the wall-clock time and weekdays at which the bars of some calendars are closed."""
 
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -161,4 +162,7 @@ def _zone(calendar: Calendar) -> str:
         return "UTC"
     import exchange_calendars
 
-    return str(exchange_calendars.get_calendar(str(calendar)).tz)
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 reads Series.values, for which pandas 3.1 warns of a change.
+        warnings.filterwarnings("ignore", message="Series.values returning an ndarray", category=DeprecationWarning)
+        return str(exchange_calendars.get_calendar(str(calendar)).tz)
