@@ -40,6 +40,7 @@ from tasks.models.fold_models import History
 from tasks.notices.exposure_limits import limits_decided_often
 from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
+from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
 from tasks.run.job import Job
@@ -194,10 +195,11 @@ def _traded_on(job: Job, symbols: tuple[str, ...], market: "_Market") -> tuple[T
 
 
 def _of_costs(accounts: "_Accounts", terms: TradingTerms, replays: Mapping[str, Replay]) -> list[str]:
-    """Return warnings about high rates, orders that the bars cut, and the first account's fills without impact."""
+    """Return warnings about rates, unused fees, orders that the bars cut, and the first account's unmoved fills."""
     subject = next(iter(replays.values()))
     return [
         *high_rates(terms.costs.financing),
+        *unused_maker_fees(accounts.job.policy.config),
         *cut_orders(replays, accounts.market.bars),
         *without_impact(subject.fills, accounts.quotes, terms),
     ]

@@ -44,6 +44,7 @@ from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.notices.exposure_limits import RARE_SHARE, limits_decided_often
 from tasks.notices.high_rates import high_rates
+from tasks.notices.maker_fees import unused_maker_fees
 from tasks.run.job import Job
 from tasks.run.trial_key import account_version, configuration
 from tasks.validation.eligible import remarks, usable
@@ -164,6 +165,7 @@ def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source:
         *chosen_in_hindsight(market.instruments),
         *_slower(work),
         *_high_rates(points),
+        *unused_maker_fees(job.policy.config),
     )
     return Ready(job=gate.job, market=market, work=work, warnings=warnings)
 

@@ -24,6 +24,7 @@ from tasks.models.retrain import Champion
 from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
 from tasks.notices.left_over import left_over, left_over_warnings
+from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
 from tasks.report.markup import exactly, money
@@ -65,6 +66,7 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
         *missed_since_last_answer(job),
         *unmoved(job),
         *high_rates(job.policy.costs.financing),
+        *unused_maker_fees(job.policy.config),
     ]
     with connect(job.home) as store:
         left = left_over(store, job.account)

@@ -212,3 +212,13 @@ def test_an_impact_without_volume_is_told_by_daily_and_backtest(home: Path) -> N
     assert any(told in warning for warning in unmoved(made))
     tested = backtest(made, Window(strategies=(BASELINE,), start=first[0]), SampleBars)
     assert any(told in warning for warning in tested.warnings)
+
+
+def test_fees_of_resting_orders_are_told_to_have_no_effect(home: Path) -> None:
+    (home / INSTRUMENT_FILE).write_text("[classes.other]\ntaker_bps = 4\nmaker_bps = 2\n", encoding="utf-8")
+    tested = backtest(a_job(home, DAYS[-1]), Window(strategies=(VOL_TARGET,), start=DAYS[0]), SampleBars)
+    assert [warning for warning in tested.warnings if "maker_bps" in warning] == [
+        "instruments.toml states maker_bps of other, which has no effect: every order is a market order at the open "
+        "and pays the fee of the taker; leave it out"
+    ]
+    assert tested.rates.fee_bps == {"^GSPC": 4.0}
