@@ -87,13 +87,18 @@ def _remedy(days: LimitedDays, sizing: SizingParams, venue_most: float) -> str:
     settings = [(_MOST, days.cap), (_listed([name for name, _ in _book(sizing)]), days.book)]
     room = venue_most / sizing.max_position_size
     ways = [
-        f"raise {name}, with which {_at_most(days, on, room):.3g} is reached at most on its days"
+        f"raise {name}, with which {_on(on)} at most {_at_most(days, on, room):.3g} is reached instead of "
+        f"{float(np.median(days.reached[on])):.3g}"
         for name, on in settings
         if on.any()
     ]
     if not ways:
         return f"lower it to that: raising {_MOST} changes nothing"
     return f"lower it to that, or {', or '.join(ways)}"
+
+
+def _on(days: NDArray[np.bool_]) -> str:
+    return "today" if len(days) == 1 else f"on its {int(days.sum()):,} days"
 
 
 def _at_most(days: LimitedDays, on: NDArray[np.bool_], room: float) -> float:

@@ -26,7 +26,8 @@ def test_the_warning_names_the_limits_the_target_reached_and_what_changes_it() -
     assert limits_decided_often(RULES, days(10, 2_506, 2_516), TIGHT) == [
         "limits decided on 2,516 of 2,516 days, not target_annual_vol 0.35: max_position_size 1, a multiple of equity, "
         "on 10 and the volatility multiplier, at most 2, on 2,506; target_annual_vol 0.123 was reached, the median of "
-        "those days; lower it to that, or raise max_position_size, with which 0.2 is reached at most on its days"
+        "those days; lower it to that, or raise max_position_size, with which on its 10 days at most 0.2 is reached "
+        "instead of 0.123"
     ]
     assert limits_decided_often(RULES, days(0, 9, 10), SizingParams(max_position_size=4)) == [
         "limits decided on 9 of 10 days, not target_annual_vol 0.35: the volatility multiplier, at most 2, on 9; "
@@ -58,13 +59,13 @@ def test_the_caps_of_symbols_and_groups_are_counted_and_named() -> None:
         "limits decided on 7 of 10 days, not target_annual_vol 0.35: max_position_size 1, a multiple of equity, on 2, "
         "max_symbol_exposure 0.3 and max_group_exposure 0.5 on 4 and the volatility multiplier, at most 2, on 1; "
         "target_annual_vol 0.123 was reached, the median of those days; lower it to that, or raise max_position_size, "
-        "with which 0.2 is reached at most on its days, or raise max_symbol_exposure and max_group_exposure, with "
-        "which 0.2 is reached at most on its days"
+        "with which on its 2 days at most 0.2 is reached instead of 0.123, or raise max_symbol_exposure and "
+        "max_group_exposure, with which on its 4 days at most 0.2 is reached instead of 0.123"
     ]
     single = SizingParams(max_position_size=1, caps=ExposureCaps(symbol=0.3))
     assert limits_decided_today(RULES, days(0, 0, 1, book=1), single) == [
         "max_symbol_exposure 0.3 decided today, not target_annual_vol 0.35; target_annual_vol 0.123 was reached; lower "
-        "it to that, or raise max_symbol_exposure, with which 0.2 is reached at most on its days"
+        "it to that, or raise max_symbol_exposure, with which today at most 0.2 is reached instead of 0.123"
     ]
     direct = Strategy(name="long", signal=lambda bars: bars.close, history_bars=1, sizing="direct")
     assert limits_decided_today(direct, days(0, 0, 1, book=1), single) == [
@@ -90,4 +91,4 @@ def test_no_larger_cap_is_advised_where_the_venue_holds_no_more() -> None:
     ]
     # Below the venue's most, a larger cap still helps up to there.
     (told,) = limits_decided_today(RULES, days(1, 0, 1), SizingParams(max_position_size=0.9), venue_most=0.99)
-    assert told.endswith("or raise max_position_size, with which 0.136 is reached at most on its days")
+    assert told.endswith("or raise max_position_size, with which today at most 0.136 is reached instead of 0.123")
