@@ -64,6 +64,16 @@ def of_ticker(symbol: str) -> str | None:
     return _BY_SUFFIX.get(suffix) if dot else "USD"
 
 
+def pair_names(source: str, currency: str, base: str) -> tuple[str, ...]:
+    """Return the names under which a source may have the pair of two currencies, the usual one first.
+
+    >>> pair_names("yahoo", "EUR", "USD"), pair_names("file:/bars.csv", "EUR", "USD")[:2]
+    (('EURUSD=X',), ('EURUSD', 'USDEUR'))
+    """
+    yahoos = f"{currency}{base}=X"
+    return (yahoos,) if source == "yahoo" else (currency + base, base + currency, yahoos, f"{base}{currency}=X")
+
+
 def spelled(text: object) -> str | None:
     """Return the canonical spelling of a currency, None if the text is empty; pence stay pence in any spelling.
 

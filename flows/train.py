@@ -16,6 +16,7 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from tasks.artifacts.model_card import publish_newest_card
+from tasks.data.fx_rates import with_fx_rates
 from tasks.models.retrain import TrainAnswer
 from tasks.prefect_tasks import ingest, inspect_past
 from tasks.prefect_tasks import train as train_now
@@ -58,6 +59,7 @@ def _run(given: Mapping[str, object], as_of: date | None, named: str | None) -> 
     name_run(job, f"{job.as_of}")
     ingest(job, source_factory(settings))
     gate = inspect_past(job)
+    job = with_fx_rates(job)
     answer = train_now(job)
     publish_newest_card(job)
     answer = answer.model_copy(update={"warnings": (*gate.held_back.values(), *gate.warnings)})

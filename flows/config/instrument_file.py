@@ -18,7 +18,7 @@ from strategy.market.instrument_terms import (
     SymbolClass,
 )
 
-SYMBOLS, CLASSES = "symbols", "classes"
+SYMBOLS, CLASSES, CURRENCIES = "symbols", "classes", "currencies"
 _MOST_BPS, _MOST_MONEY = 1_000, 10**6
 
 Size = Annotated[float, Field(gt=0, le=10**9)]
@@ -51,6 +51,9 @@ class Section(BaseModel):
     currency: str | None = Field(
         default=None, pattern=r"^[A-Za-z]{3,5}$", description="unit of the prices, three letters"
     )
+    fx_bps: Points | None = Field(
+        default=None, description="cost of converting another currency, basis points of what is converted"
+    )
     calendar: str | None = Field(default=None, description="trading calendar, a name that exchange-calendars knows")
 
 
@@ -64,9 +67,13 @@ def checked_terms(content: Mapping[str, object]) -> dict[str, JsonValue]:
     """
     result: dict[str, JsonValue] = {}
     for group, sections in sorted(content.items()):
+        if group == CURRENCIES:
+            result[group] = _checked_pairs(sections)
+            continue
         if group not in (SYMBOLS, CLASSES):
             raise InstrumentFileRefused(
-                f"{INSTRUMENT_FILE}: unknown table {group}", f"write [{SYMBOLS}.NAME] or [{CLASSES}.NAME]"
+                f"{INSTRUMENT_FILE}: unknown table {group}",
+                f"write [{SYMBOLS}.NAME], [{CLASSES}.NAME] or [{CURRENCIES}]",
             )
         if not isinstance(sections, Mapping):
             raise InstrumentFileRefused(f"{INSTRUMENT_FILE}: {group} is {sections!r}", f"write [{group}.NAME]")
@@ -86,6 +93,7 @@ def table_of(content: Mapping[str, JsonValue]) -> InstrumentTable:
     return InstrumentTable(
         symbols={name: _terms(section) for name, section in parts[SYMBOLS].items()},
         classes={SymbolClass(name): _terms(section) for name, section in parts[CLASSES].items()},
+        pairs=_pairs(content),
     )
 
 
@@ -108,6 +116,23 @@ def _sections(content: Mapping[str, JsonValue], group: str) -> dict[str, Section
     sections = content.get(group, {})
     assert isinstance(sections, dict), "the content was checked"
     return {name: Section.model_validate(section) for name, section in sections.items()}
+
+
+def _pairs(content: Mapping[str, JsonValue]) -> dict[str, str]:
+    pairs = content.get(CURRENCIES, {})
+    assert isinstance(pairs, dict), "the content was checked"
+    return {currency: str(symbol) for currency, symbol in pairs.items()}
+
+
+def _checked_pairs(pairs: object) -> dict[str, JsonValue]:
+    """Return the symbols of pairs by currency. Raises InstrumentFileRefused."""
+    remedy = f'write CURRENCY = "SYMBOL" under [{CURRENCIES}], such as EUR = "EURUSD=X"'
+    if not isinstance(pairs, Mapping):
+        raise InstrumentFileRefused(f"{INSTRUMENT_FILE}: {CURRENCIES} is {pairs!r}", remedy)
+    for currency, symbol in pairs.items():
+        if not (fullmatch(r"[A-Z]{3,5}", currency) and isinstance(symbol, str) and fullmatch(SYMBOL_PATTERN, symbol)):
+            raise InstrumentFileRefused(f"{INSTRUMENT_FILE}: {CURRENCIES}.{currency} is {symbol!r}", remedy)
+    return dict(sorted(pairs.items()))
 
 
 def _checked_section(group: str, name: str, section: object) -> dict[str, JsonValue]:
@@ -163,6 +188,7 @@ def _terms(section: Section) -> InstrumentTerms:
         half_spread_bps=_decimal(section.half_spread_bps),
         impact=_decimal(section.impact),
         currency=section.currency,
+        fx_bps=_decimal(section.fx_bps),
     )
 
 

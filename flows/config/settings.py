@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         default=Decimal(10_000), gt=0, le=10**12, description="money that a new account starts with"
     )
 
+    base_currency: str | None = Field(
+        default=None,
+        pattern=r"^[A-Z]{3,5}$",
+        description="currency of the cash, into which other prices are converted; none: all prices are in one",
+    )
+
     fee_bps: Bps | None = Field(default=None, description="fee; none: 10 for crypto, 1 for the rest")
     slippage_bps: Bps | None = Field(default=None, description="slippage; none: 5 for crypto, 1 for the rest")
     rates: str | None = Field(

@@ -20,7 +20,7 @@ def with_rates(settings: Settings, instruments: Iterable[Instrument]) -> Setting
     """
     if settings.rates is not None:
         return settings
-    money = {instrument.money for instrument in instruments}
+    money = {settings.base_currency} if settings.base_currency else {instrument.money for instrument in instruments}
     usual = YAHOO if settings.source == "yahoo" else BILLS
     fitting = _NO_INTEREST if money and money <= DOLLAR_COINS else usual
     return settings.model_copy(update={"rates": fitting})

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+from pydantic import JsonValue
+
 from exchange.ports import BarSource
 from flows.config.settings import Settings, with_values
 from flows.config.wall_clock import clock
+from flows.planning.base_currency import demand_base_kept
 from flows.planning.plan import Request, financed, outline
 from storage.database import DATABASE_NAME, connect
 from strategy.builtin.registry import BUILT_IN
@@ -18,7 +21,8 @@ def on_kept_terms(settings: Settings, outlined: Job) -> Job:
 
     A term that was given as an option, in the environment or in the file, and differs from the one kept, is in force
     from the account's first unsettled day on. Raises ConfigurationError for a kept value that is outside its limits,
-    RatesMissing if the account's rates have none for the job's day, and what `financing` raises.
+    RatesMissing if the account's rates have none for the job's day, UsageError for another currency than the account's,
+    and what `financing` raises.
     """
     kept, in_force = _terms(settings, outlined)
     job = financed(with_values(settings, in_force), replace(outlined, terms=canonical(kept)))
@@ -44,10 +48,17 @@ def _terms(settings: Settings, job: Job) -> tuple[Terms, Terms]:
     own = terms_among(job.policy.config)
     if not (job.home / DATABASE_NAME).is_file():
         return own, own
+    base = own["base_currency"]
     with connect(job.home) as store:
         kept, last = newest_terms(store, job.account), last_settled(store, job.account)
         settled = terms_on(store, job.account, job.as_of) if last is not None and last >= job.as_of else None
+        if kept is not None:
+            demand_base_kept(store, job.account, _text(kept["base_currency"]), _text(base))
     if kept is None:
         return own, own
     wanted = {**kept, **{name: own[name] for name in TERMS if name in settings.model_fields_set}}
     return wanted, wanted if settled is None else settled
+
+
+def _text(value: JsonValue) -> str | None:
+    return None if value is None else str(value)

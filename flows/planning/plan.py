@@ -1,7 +1,7 @@
 """Plan of a run: its day, instant, symbols and rules, decided once, here."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,12 +18,14 @@ from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
+from flows.planning.base_currency import closing_calendars, in_kept_currency, without_pairs
 from flows.planning.financing import financing, with_rates
 from strategy.account.fees_and_slippage import NO_COSTS, Costs, on_stated_terms
 from strategy.account.interest_rates import FinancingTerms
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
-from strategy.market.instruments import Instrument
+from strategy.market.currencies import Currencies
+from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.strategies import Strategy
@@ -136,6 +138,7 @@ def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) ->
             slippage_bps=_decimal(settings.slippage_bps),
             financing=terms,
             instruments=table_of(settings.instruments),
+            currencies=Currencies(base=settings.base_currency or ""),
         ),
         recipe=TrainingConfig(
             dimensions=settings.network_dimensions,
@@ -170,8 +173,8 @@ def _caps(settings: Settings) -> ExposureCaps:
 
 def _canonical(settings: Settings, strategy: Strategy) -> str:
     """Return the settings as canonical JSON, with the strategy's version and parameters if it has any."""
-    # Results of before there were terms of instruments are those without any.
-    unstated = () if settings.instruments else ("instruments",)
+    # Results of before there were terms of instruments, or a base currency, are those without any.
+    unstated = [name for name in ("instruments", "base_currency") if not getattr(settings, name)]
     known = settings.model_dump(mode="json", exclude={*PLACES, "parameters", *unstated})
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if strategy.parameters is not None:
@@ -186,9 +189,11 @@ def _decimal(value: float | None) -> Decimal | None:
 def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
     """Return the symbols of the settings, or those that the source serves by default, sorted.
 
+    Pairs that convert prices into the base currency are traded only if they are named.
+
     Raises RequestRefused for too many symbols, or a name in the source that is no valid symbol.
     """
-    symbols = tuple(sorted(settings.symbols or source.symbols()))
+    symbols = tuple(sorted(settings.symbols or without_pairs(settings, source)))
     if len(symbols) > MOST_SYMBOLS:
         raise RequestRefused(
             f"{source.name} holds {len(symbols):,} symbols, of which one run takes {MOST_SYMBOLS:,} at most; name "
@@ -283,20 +288,22 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
     RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
     """
     live = demand_live(source, request)
+    settings = in_kept_currency(settings, request.account)
     symbols = wanted_symbols(settings, source)
     _demand_members(settings, symbols)
     stated = table_of(settings.instruments)
     instruments = [on_stated_terms(instrument, stated) for instrument in source.instruments(symbols)]
+    calendars = closing_calendars(instruments, settings.base_currency)
     newest = source.last_session(symbols, request.clock)
     # A record written during the session ends with today's bar, which is not closed yet.
-    if _closed(instruments, newest) > request.clock:
+    if _closed(calendars, newest) > request.clock:
         newest = source.last_session(symbols, request.clock - timedelta(days=1))
     as_of = request.as_of or min(request.until or newest, newest)
     if as_of > newest:
         raise RequestRefused(
             f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
         )
-    closed = _closed(instruments, as_of)
+    closed = _closed(calendars, as_of)
     return Job(
         home=settings.home,
         run_id=uuid4().hex,
@@ -310,7 +317,7 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
         policy=run_config(
             with_rates(settings, instruments), strategy or strategy_of(settings, request.account), NO_COSTS.financing
         ),
-        currency=_currency(instruments),
+        currency=settings.base_currency or _currency(instruments),
         broker=request.broker,
         calendars=_named(source, symbols),
     )
@@ -335,6 +342,6 @@ def holiday(source: BarSource, job: Job) -> bool:
     return all(not len(sessions(calendar, job.as_of, job.as_of)) for calendar in calendars)
 
 
-def _closed(instruments: Sequence[Instrument], as_of: date) -> datetime:
+def _closed(calendars: Collection[Calendar], as_of: date) -> datetime:
     """Return the instant at which the day's last bar is complete."""
-    return max(closed_by(instrument.calendar, as_of) for instrument in instruments)
+    return max(closed_by(calendar, as_of) for calendar in calendars)

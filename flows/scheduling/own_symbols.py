@@ -98,13 +98,15 @@ def when(settings: "Settings", account: str = ACCOUNT) -> "Daily":
     """
     from exchange.sessions.closing_times import daily_after
     from flows.planning.adapters import open_source
+    from flows.planning.base_currency import closing_calendars, in_kept_currency
     from flows.planning.kept_terms import demand_rates
     from flows.planning.plan import wanted_symbols
 
+    settings = in_kept_currency(settings, account)
     source = open_source(settings)
     demand_rates(settings, source, account)
     instruments = source.instruments(wanted_symbols(settings, source))
-    first = daily_after({instrument.calendar for instrument in instruments}, clock())
+    first = daily_after(closing_calendars(instruments, settings.base_currency), clock())
     return first.repeated(settings.retry_every_minutes, settings.max_lateness_hours)
 
 

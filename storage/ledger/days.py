@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from storage.database import Connection, transaction
@@ -188,9 +189,20 @@ def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, 
     return read_all(
         connection,
         Entry,
-        "SELECT as_of, kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",
+        "SELECT as_of, kind, symbol, cash, quantity, profit FROM entries WHERE account = ? AND as_of = ? "
+        "ORDER BY kind, symbol",
         [account, day],
     )
+
+
+def fx_profits(connection: Connection, account: str, until: date) -> tuple[Decimal, Decimal] | None:
+    """Return what exchange rates brought on the day, and up to it; None for an account without such an entry."""
+    row = connection.execute(
+        "SELECT sum(profit) FILTER (as_of = $until), sum(profit) FROM entries "
+        "WHERE account = $account AND as_of <= $until",
+        {"account": account, "until": until},
+    ).fetchone()
+    return None if row is None or row[1] is None else (Decimal(row[0] or 0), Decimal(row[1]))
 
 
 def first_day(connection: Connection, account: str) -> date | None:

@@ -33,10 +33,10 @@ ORDERS = Table(
 FILLS = Table(
     name="fills",
     key=("account", "order_id", "trade_id"),
-    values=("symbol", "as_of", "side", "quantity", "price", "fee"),
+    values=("symbol", "as_of", "side", "quantity", "price", "fee", "fx_rate"),
     changing=("amount",),
 )
-ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity"))
+ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity", "profit"))
 SNAPSHOTS = Table(
     name="account_snapshots",
     key=("account", "as_of", "pass"),
@@ -94,11 +94,12 @@ def fill_row(account: str, fill: Fill) -> Row:
     return (
         *(account, fill.order_id, fill.trade_id, fill.symbol, fill.as_of, str(fill.side)),
         *(quantised(fill.quantity), quantised(fill.price), quantised(fill.fee)),
+        None if fill.fx_rate == 1 else quantised(fill.fx_rate),
         None if fill.amount is None else quantised(fill.amount),
     )
 
 
-_FILL = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
+_FILL = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount, fx_rate"
 
 
 def select_fills(connection: Connection, where: str, values: Sequence[object]) -> tuple[Fill, ...]:
@@ -109,7 +110,11 @@ def select_fills(connection: Connection, where: str, values: Sequence[object]) -
 
 def entry_row(account: str, entry: Entry) -> Row:
     """Return the entry (a change without a trade) as a row of ENTRIES."""
-    return (account, entry.as_of, str(entry.kind), entry.symbol, quantised(entry.cash), quantised(entry.quantity))
+    profit = quantised(entry.profit) if entry.profit else None
+    return (
+        *(account, entry.as_of, str(entry.kind), entry.symbol),
+        *(quantised(entry.cash), quantised(entry.quantity), profit),
+    )
 
 
 def snapshot_row(account: str, snapshot: Snapshot, number: int = 1) -> Row:
@@ -119,6 +124,7 @@ def snapshot_row(account: str, snapshot: Snapshot, number: int = 1) -> Row:
             "quantity": _text(position.quantity),
             "mark": _text(position.mark),
             "marked_on": position.marked_on.isoformat() if position.marked_on else None,
+            **({} if position.fx_rate == 1 else {"fx_rate": _text(position.fx_rate)}),
         }
         for symbol, position in snapshot.account.positions.items()
     }
@@ -175,6 +181,7 @@ def to_snapshot(row: Row) -> Snapshot:
             quantity=Decimal(position["quantity"]),
             mark=Decimal(position["mark"]),
             marked_on=date.fromisoformat(position["marked_on"]) if position["marked_on"] else None,
+            fx_rate=Decimal(position.get("fx_rate", 1)),
         )
         for symbol, position in json.loads(positions).items()
     }

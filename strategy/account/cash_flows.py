@@ -1,7 +1,7 @@
 """Money and positions that enter or leave an account from outside, and the unit value that is free of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -157,6 +157,6 @@ def _with_flow(account: Account, flow: CashFlow, marks: Mapping[str, Position]) 
     if flow.kind is FlowKind.TRANSFER:
         mark = marks[flow.symbol]
         held = quantised(account.quantity(flow.symbol) + flow.quantity)
-        positions[flow.symbol] = Position(quantity=held, mark=mark.mark, marked_on=mark.marked_on)
+        positions[flow.symbol] = replace(mark, quantity=held)
         positions = {symbol: positions[symbol] for symbol in sorted(positions) if positions[symbol].quantity}
     return Account(as_of=account.as_of, cash=account.cash + flow.signed_cash, positions=MappingProxyType(positions))

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from strategy.account.interest_rates import FinancingTerms, flat
 from strategy.exit_codes import UsageError
+from strategy.market.currencies import ONE_CURRENCY, Currencies
 from strategy.market.instrument_terms import INSTRUMENT_FILE, NO_TABLE, InstrumentTable, SymbolClass, class_of
 from strategy.market.instruments import Instrument
 
@@ -13,6 +14,8 @@ BASIS_POINT = Decimal("0.0001")
 #: Default fee and slippage, in basis points: for symbols that trade around the clock (crypto), and for all others.
 CRYPTO_BPS = (Decimal(10), Decimal(5))
 OTHER_BPS = (Decimal(1), Decimal(1))
+#: Default cost of converting a currency, in basis points.
+FX_BPS = Decimal(2)
 _NONE = Decimal(0)
 #: Default financing: one flat rate.
 FLAT_FINANCING = flat(Decimal("0.05"))
@@ -22,8 +25,9 @@ FLAT_FINANCING = flat(Decimal("0.05"))
 class Costs:
     """Costs of trading and leverage; None means what `instruments` state, and else the default of the asset class.
 
-    A given `fee_bps` replaces every fee that is stated, and a given `slippage_bps` everything stated of slippage.
-    `multiplier` scales only fee and slippage: 2 for "net at twice the cost".
+    A given `fee_bps` replaces every fee that is stated, a given `slippage_bps` everything stated of slippage, and a
+    given `fx_bps` every stated cost of converting a currency.
+    `multiplier` scales only fee, slippage and conversion: 2 for "net at twice the cost".
     """
 
     fee_bps: Decimal | None = None
@@ -31,9 +35,11 @@ class Costs:
     financing: FinancingTerms = FLAT_FINANCING
     multiplier: Decimal = Decimal(1)
     instruments: InstrumentTable = NO_TABLE
+    currencies: Currencies = ONE_CURRENCY
+    fx_bps: Decimal | None = None
 
     def __post_init__(self) -> None:
-        for name in ("fee_bps", "slippage_bps", "multiplier"):
+        for name in ("fee_bps", "slippage_bps", "multiplier", "fx_bps"):
             value: Decimal | None = getattr(self, name)
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ValueError(f"{name} is {value}; it must be at least 0")
@@ -85,15 +91,30 @@ class Costs:
         stated = self.instruments.of(instrument).impact if self.slippage_bps is None else None
         return (stated or _NONE) * self.multiplier
 
+    def conversion(self, instrument: Instrument) -> Decimal:
+        """Return the cost of converting what is traded, as a fraction of it; 0 in the account's own currency.
+
+        >>> from strategy.market.instruments import Calendar
+        >>> share = Instrument(symbol="SAP.DE", calendar=Calendar.WEEKDAYS, currency="EUR")
+        >>> Costs(currencies=Currencies(base="USD")).conversion(share), Costs().conversion(share)
+        (Decimal('0.0002'), Decimal('0'))
+        """
+        if not self.currencies.foreign(instrument):
+            return _NONE
+        stated = self.instruments.of(instrument).fx_bps if self.fx_bps is None else self.fx_bps
+        return (FX_BPS if stated is None else stated) * BASIS_POINT * self.multiplier
+
     def compiled(self, instruments: Iterable[Instrument]) -> bool:
         """Return whether the compiled account has all costs and lots that are stated of the instruments."""
+        if any(self.currencies.foreign(each) for each in instruments):
+            return False
         return not self.instruments or all(
             self.instruments.of(each).lot is None and not self.min_fee(each) for each in instruments
         )
 
     def fraction(self, instrument: Instrument) -> float:
-        """Return fee and slippage in proportion to the traded notional, as a fraction of it."""
-        return float(self.fee(instrument) + self.slippage(instrument))
+        """Return fee, slippage and conversion in proportion to the traded notional, as a fraction of it."""
+        return float(self.fee(instrument) + self.slippage(instrument) + self.conversion(instrument))
 
 
 def on_stated_terms(instrument: Instrument, table: InstrumentTable) -> Instrument:
@@ -127,8 +148,10 @@ def without_costs(costs: Costs) -> Costs:
         slippage_bps=none,
         financing=replace(costs.financing, borrow_spread=none, cash_spread=none, short_fee=none),
         instruments=costs.instruments,
+        currencies=costs.currencies,
+        fx_bps=none,
     )
 
 
 #: No fee, no slippage, no financing.
-NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing=flat(Decimal(0)))
+NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing=flat(Decimal(0)), fx_bps=Decimal(0))

@@ -114,7 +114,8 @@ class Order:
 class Fill:
     """A trade: `price` includes slippage, `fee` is paid in cash besides. Natural key: (order_id, trade_id).
 
-    `amount` is the money that an external broker booked for it; None if that is quantity times price.
+    `amount` is the money that an external broker booked for it; None if that is quantity times price. `fx_rate`
+    converts the price into the account's currency, in which the fee is.
     """
 
     order_id: str
@@ -126,12 +127,13 @@ class Fill:
     price: Decimal
     fee: Decimal
     amount: Decimal | None = field(default=None, compare=False)
+    fx_rate: Decimal = Decimal(1)
 
     @property
     def paid(self) -> Decimal:
         """Return the cash paid, before the fee; negative if it was received."""
         if self.amount is None:
-            return quantised(self.signed_quantity * self.price)
+            return quantised(self.signed_quantity * self.price * self.fx_rate)
         return self.amount if self.side is Side.BUY else -self.amount
 
     @property
@@ -165,12 +167,16 @@ def client_order_id(account: str, strategy: str, symbol: str, as_of: date, attem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Target of one position: hold `exposure` × equity of the instrument, at the close `mark`; `held` is held now."""
+    """Target of one position: hold `exposure` × equity of the instrument, at the close `mark`; `held` is held now.
+
+    `fx_rate` converts the close into the currency of the equity.
+    """
 
     instrument: Instrument
     exposure: Decimal
     mark: Decimal
     held: Decimal
+    fx_rate: Decimal = Decimal(1)
 
 
 def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> Order | None:
@@ -186,7 +192,7 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
     >>> order.side, order.quantity
     (<Side.BUY: 'buy'>, Decimal('40.000000000000'))
     """
-    change = quantised(target.exposure * equity / target.mark) - target.held
+    change = quantised(target.exposure * equity / (target.mark * target.fx_rate)) - target.held
     if not change:
         return None
     instrument = target.instrument

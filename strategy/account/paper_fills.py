@@ -66,7 +66,8 @@ def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Tra
         side=order.side,
         quantity=quantity,
         price=quantised(price),
-        fee=quantised(terms.costs.fee_of(instrument, quantity, quantity * quote.open)),
+        fee=quantised(terms.fee_of(order.symbol, quantity, quantity * quote.open, as_of)),
+        fx_rate=terms.rate(order.symbol, as_of),
     )
 
 

@@ -38,8 +38,9 @@ def settle(
     """Settle the account on the bars of `as_of`; a symbol without a quote keeps its position, mark and open order.
 
     In this order: financing and interest since the last marks, split and dividend factors, open orders filled at
-    the open, delisted positions closed at their last mark or paid out at the price stated, marks at the close.
-    Raises ValueError if the day is not new.
+    the open, delisted positions closed at their last mark or paid out at the price stated, marks at the close. Prices
+    in another currency are converted at its last rate, marks too where the symbol has no quote.
+    Raises ValueError if the day is not new, FxMissing.
     """
     if as_of <= account.as_of:
         raise ValueError(f"{as_of} cannot be settled: the account is already at {account.as_of}")
@@ -77,20 +78,21 @@ def _on_bars(
         if added:
             quantity[symbol] += added
             entries.append(Entry(as_of=as_of, kind=EntryKind.FACTOR, symbol=symbol, cash=Decimal(0), quantity=added))
+    entries += _fx_entries(account, as_of, terms)
     after = [fill_at_open(order, quotes, as_of, terms) for order in orders]
     fills = [fill for _, fill in after if fill is not None]
     fills += closures
     for fill in fills:
-        cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
+        cash -= fill.paid + fill.fee
         quantity[fill.symbol] = quantity.get(fill.symbol, Decimal(0)) + fill.signed_quantity
     for entry in _paid_out(quantity, as_of, terms):
         cash += entry.cash
         quantity[entry.symbol] += entry.quantity
         entries.append(entry)
     positions = {
-        symbol: Position(quantity=held, mark=quotes[symbol].close, marked_on=as_of)
+        symbol: Position(quantity=held, mark=quotes[symbol].close, marked_on=as_of, fx_rate=terms.rate(symbol, as_of))
         if symbol in quotes
-        else account.positions[symbol]
+        else _kept(account.positions[symbol], terms.rate(symbol, as_of))
         for symbol, held in sorted(quantity.items())
         if held != 0
     }
@@ -108,9 +110,27 @@ def _paid_out(quantity: Mapping[str, Decimal], as_of: date, terms: TradingTerms)
     for symbol, held in quantity.items():
         instrument = terms.instruments.get(symbol)
         if held and instrument is not None and instrument.last_price is not None and terms.delisted(symbol, as_of):
-            cash = quantised(held * instrument.last_price)
+            cash = quantised(held * instrument.last_price * terms.rate(symbol, as_of))
             entries.append(Entry(as_of=as_of, kind=EntryKind.DELISTING, symbol=symbol, cash=cash, quantity=-held))
     return sorted(entries, key=lambda entry: entry.symbol)
+
+
+def _kept(position: Position, rate: Decimal) -> Position:
+    return position if position.fx_rate == rate else replace(position, fx_rate=rate)
+
+
+def _fx_entries(account: Account, as_of: date, terms: TradingTerms) -> list[Entry]:
+    """Return what the changes of exchange rates since the last marks brought, at those marks; nothing of no money."""
+    if not terms.costs.currencies.base:
+        return []
+    entries = []
+    for symbol, position in sorted(account.positions.items()):
+        change = terms.rate(symbol, as_of) - position.fx_rate
+        profit = quantised(position.quantity * position.mark * change)
+        if profit:
+            entry = Entry(as_of=as_of, kind=EntryKind.FX, symbol=symbol, cash=NOTHING, quantity=NOTHING, profit=profit)
+            entries.append(entry)
+    return entries
 
 
 def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
@@ -118,7 +138,8 @@ def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
     fills = []
     for symbol, position in sorted(account.positions.items()):
         if terms.delisted(symbol, as_of) and terms.paid_out(symbol, as_of) is None:
-            fee = terms.costs.fee_of(terms.instruments[symbol], abs(position.quantity), abs(position.value))
+            held = abs(position.quantity)
+            fee = terms.fee_of(symbol, held, quantised(held * position.mark), as_of)
             fills.append(
                 Fill(
                     order_id=client_order_id(terms.account, "delisted", symbol, as_of),
@@ -129,6 +150,7 @@ def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
                     quantity=abs(position.quantity),
                     price=position.mark,
                     fee=quantised(fee),
+                    fx_rate=terms.rate(symbol, as_of),
                 )
             )
     return fills

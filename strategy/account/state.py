@@ -9,19 +9,25 @@ from types import MappingProxyType
 
 from strategy.account.money import quantised
 
+_ONE = Decimal(1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Position in one symbol: signed quantity, its last close and the session of that close (None: unknown)."""
+    """Position in one symbol: signed quantity, its last close and the session of that close (None: unknown).
+
+    `fx_rate` converts the close, which is in the currency of the symbol's prices, into that of the account.
+    """
 
     quantity: Decimal
     mark: Decimal
     marked_on: date | None = None
+    fx_rate: Decimal = _ONE
 
     @property
     def value(self) -> Decimal:
-        """Return the signed market value at the mark."""
-        return quantised(self.quantity * self.mark)
+        """Return the signed market value at the mark, in the currency of the account."""
+        return quantised(self.quantity * self.mark * self.fx_rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,7 @@ class EntryKind(StrEnum):
     WITHDRAWAL = "withdrawal"
     TRANSFER = "transfer"
     DELISTING = "delisting"
+    FX = "fx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,8 @@ class Entry:
     are restated in another unit. At an external broker, entries also book units withheld as a fee, funding received or
     paid, and what a reset of the broker added or removed.
     A delisting pays a position out in cash, at the price that a person has stated.
-    On paper, entries book deposits, withdrawals and positions that were transferred.
+    On paper, entries book deposits, withdrawals and positions that were transferred. `profit` is what a change of an
+    exchange rate brought a position, in the account's currency: it is in the marks, and moves no cash.
     Natural key: (as_of, kind, symbol); what concerns the whole account, as financing does, has symbol "".
     """
 
@@ -81,6 +89,7 @@ class Entry:
     symbol: str
     cash: Decimal
     quantity: Decimal
+    profit: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

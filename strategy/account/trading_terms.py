@@ -9,6 +9,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.market.instruments import Instrument
 
 ONE_DAY = timedelta(days=1)
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,25 @@ class TradingTerms:
     instruments: Mapping[str, Instrument]
     costs: Costs
     series: str = ""
+
+    def rate(self, symbol: str, as_of: date) -> Decimal:
+        """Return the units of the account's currency for one unit of the symbol's prices; 1 if that is its own.
+
+        Raises FxMissing.
+        """
+        instrument = self.instruments.get(symbol) if self.costs.currencies.base else None
+        return _ONE if instrument is None else self.costs.currencies.rate(instrument, as_of)
+
+    def fee_of(self, symbol: str, quantity: Decimal, notional: Decimal, as_of: date) -> Decimal:
+        """Return the fee of a trade in the account's currency, not rounded; `notional` is in that of the prices.
+
+        A fee in another currency is converted, and the cost of converting what was traded is part of it.
+        """
+        instrument, costs = self.instruments[symbol], self.costs
+        fee = costs.fee_of(instrument, quantity, notional)
+        if not costs.currencies.foreign(instrument):
+            return fee
+        return (fee + notional * costs.conversion(instrument)) * self.rate(symbol, as_of)
 
     def delisted(self, symbol: str, as_of: date) -> bool:
         """Return whether the symbol's last session lies before `as_of`, or it is paid out on or before that day."""

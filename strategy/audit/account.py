@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from strategy.account.fees_and_slippage import Costs
 from strategy.account.lots import whole_lots
 from strategy.account.money import exact, quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
 from strategy.account.paper_fills import impact_share
 from strategy.account.quotes import QuotesByDate
+from strategy.account.trading_terms import TradingTerms
 from strategy.audit.lookahead import Checked, Market, with_another_future
 from strategy.backtest.day_loop import Replay
 from strategy.market.bars import bars_until
@@ -127,8 +127,9 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
     terms = trading.config.terms
     instrument = terms.instruments[fill.symbol]
     single = replace(terms.costs, multiplier=Decimal(1))
+    once = replace(terms, costs=single)
     if order is None:
-        return _wrong_closure(fill, trading, single, times)
+        return _wrong_closure(fill, trading, once, times)
     expected = trading.next_session(fill.symbol, order.as_of)
     if fill.as_of != expected:
         return [f"decided on {order.as_of}, filled on {fill.as_of}, but the next session is {expected}"]
@@ -144,12 +145,13 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
             "side": order.side,
             "quantity": quantity,
             "price": quantised(quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)),
-            "fee": quantised(single.fee_of(instrument, quantity, quantity * quote.open) * times),
+            "fee": quantised(once.fee_of(fill.symbol, quantity, quantity * quote.open, fill.as_of) * times),
+            "fx_rate": terms.rate(fill.symbol, fill.as_of),
         },
     )
 
 
-def _wrong_closure(fill: Fill, trading: Trading, single: Costs, times: Decimal) -> list[str]:
+def _wrong_closure(fill: Fill, trading: Trading, once: TradingTerms, times: Decimal) -> list[str]:
     """Return what is wrong with a trade without an order, which must close a delisted position at its last close."""
     if not trading.config.terms.delisted(fill.symbol, fill.as_of):
         return ["no order asked for it, and the symbol is still listed"]
@@ -158,7 +160,7 @@ def _wrong_closure(fill: Fill, trading: Trading, single: Costs, times: Decimal) 
         return ["it was delisted before it had a close"]
     close = trading.quotes.on(max(before))[fill.symbol].close
     value = quantised(fill.quantity * close)
-    fee = single.fee_of(trading.config.terms.instruments[fill.symbol], fill.quantity, value) * times
+    fee = once.fee_of(fill.symbol, fill.quantity, value, fill.as_of) * times
     return _not_as_expected(fill, {"price": close, "fee": quantised(fee)})
 
 
@@ -176,7 +178,7 @@ def _unpaid(replayed: Replay, times: Decimal) -> list[str]:
     for entry in replayed.entries:
         moved[entry.as_of] = moved.get(entry.as_of, Decimal(0)) + entry.cash
     for fill in replayed.fills:
-        paid = quantised(fill.signed_quantity * fill.price) + fill.fee
+        paid = fill.paid + fill.fee
         moved[fill.as_of] = moved.get(fill.as_of, Decimal(0)) - paid
     days = [
         (after.account.as_of, after.account.cash - before.account.cash)

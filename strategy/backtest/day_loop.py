@@ -199,6 +199,7 @@ def plan_orders(
             exposure=exact(decision.exposure),
             mark=quotes[decision.symbol].close,
             held=state.account.quantity(decision.symbol),
+            fx_rate=config.terms.rate(decision.symbol, state.account.as_of),
         )
         terms = config.terms
         order_id = client_order_id(terms.series or terms.account, config.strategy.name, decision.symbol, decision.as_of)
@@ -290,7 +291,7 @@ def turnovers(replayed: Replay) -> list[float]:
     """Return the traded notional of each day over the equity of the day before; 0 on the first."""
     traded: dict[date, Decimal] = {}
     for fill in replayed.fills:
-        traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price
+        traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price * fill.fx_rate
     snapshots = replayed.snapshots
     return [0.0] + [
         float(traded.get(after.account.as_of, Decimal(0)) / before.equity) if before.equity > 0 else 0.0

@@ -26,7 +26,8 @@ class Quotes(Protocol):
 class Charges:
     """Money paid over the life of an account, the `interest` that it earned, and its average equity.
 
-    `years` is None if no day has passed.
+    `fx_profit` is what changes of exchange rates brought its positions; fees include those of converting. `years` is
+    None if no day has passed.
     """
 
     fees: Decimal
@@ -36,6 +37,7 @@ class Charges:
     interest: Decimal
     average_equity: Decimal
     years: float | None
+    fx_profit: Decimal = Decimal(0)
 
     @property
     def total(self) -> Decimal:
@@ -68,7 +70,7 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
     for fill in replayed.fills:
         quote = opens[fill.as_of].get(fill.symbol)
         if quote is not None:
-            slipped += fill.signed_quantity * (fill.price - quote.open)
+            slipped += fill.signed_quantity * (fill.price - quote.open) * fill.fx_rate
     equities = [snapshot.equity for snapshot in replayed.snapshots]
     days = len(equities) - 1
     return Charges(
@@ -79,6 +81,7 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
         interest=_booked(replayed, EntryKind.INTEREST),
         average_equity=quantised(sum(equities, Decimal(0)) / len(equities)),
         years=days / days_per_year if days else None,
+        fx_profit=quantised(sum((entry.profit for entry in replayed.entries), Decimal(0))),
     )
 
 
@@ -90,8 +93,8 @@ def _booked(replayed: Replay, kind: EntryKind) -> Decimal:
 class Rates:
     """The rates that apply: fee and slippage in basis points by symbol, and the terms of financing.
 
-    `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law; each is of the symbols
-    that have it.
+    `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law, `fx_bps` what converting
+    the currency of the prices costs; each is of the symbols that have it.
     """
 
     fee_bps: Mapping[str, float]
@@ -100,6 +103,7 @@ class Rates:
     per_share: Mapping[str, float] = field(default_factory=dict)
     min_fee: Mapping[str, float] = field(default_factory=dict)
     impact: Mapping[str, float] = field(default_factory=dict)
+    fx_bps: Mapping[str, float] = field(default_factory=dict)
 
 
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
@@ -116,6 +120,7 @@ def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
         per_share=_charged(instruments, costs.per_share),
         min_fee=_charged(instruments, costs.min_fee),
         impact=_charged(instruments, costs.impact),
+        fx_bps=_charged(instruments, lambda each: costs.conversion(each) / BASIS_POINT),
     )
 
 

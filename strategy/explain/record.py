@@ -42,7 +42,8 @@ class Window:
 class Planned:
     """The planned order: exposure, equity and mark give the change of the position, rounded down to whole lots.
 
-    `change` and `quantity` are signed. A halt, which is not part of the decision, may cut the order further.
+    `change` and `quantity` are signed. `fx_rate` converts the mark, of prices in `currency`, into that of the account;
+    both are None if that is its own. A halt, which is not part of the decision, may cut the order further.
     """
 
     exposure: float
@@ -53,6 +54,8 @@ class Planned:
     lot: Decimal
     quantity: Decimal
     reason: str
+    currency: str | None = None
+    fx_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,13 +180,18 @@ def _window(day: Judgement, symbol: str) -> Window:
 
 def _planned(day: Judgement, order: Order, unrounded: Order, exposure: float) -> Planned:
     quotes = quotes_by_date({order.symbol: day.bars[order.symbol]}, day.as_of, day.as_of).on(day.as_of)
+    terms = day.config.terms
+    instrument = terms.instruments[order.symbol]
+    foreign = terms.costs.currencies.foreign(instrument)
     return Planned(
         exposure=exposure,
         equity=day.state.equity,
         mark=quotes[order.symbol].close,
         held=day.state.account.quantity(order.symbol),
         change=unrounded.signed_quantity,
-        lot=day.config.terms.instruments[order.symbol].lot,
+        lot=instrument.lot,
         quantity=order.signed_quantity,
         reason=order.reason,
+        currency=instrument.money if foreign else None,
+        fx_rate=terms.rate(order.symbol, day.as_of) if foreign else None,
     )

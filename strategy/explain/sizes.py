@@ -10,7 +10,7 @@ import numpy as np
 from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.aligned_signals import AlignedSignals, in_base_currency
 from strategy.portfolio.allocation import correlations, risk_shares
 from strategy.portfolio.decision import SIZED, PreTradeView, decided, kept_beside
 from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, portfolio_sizing
@@ -111,6 +111,7 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
     """Return how each symbol was sized, in the order of the account's symbols; None if capital is split, not risk."""
     if sizing_of(config.strategy) is Sizing.ONCE:
         return (None,) * len(config.symbols)
+    view = in_base_currency(view, config)
     known = estimates(view, [of_day.as_of], config.estimator)
     shares = np.array([[status in SIZED for status, _ in of_day.statuses]])
     closes = estimates(view, [of_day.as_of], VolatilityEstimator.EWMA).volatility[0]

@@ -28,8 +28,8 @@ class InstrumentTerms:
     """What is stated of a symbol; None: not stated.
 
     `fee_bps` and `half_spread_bps` are in basis points of the traded notional, `min_fee` in money per order,
-    `per_share` in money per unit. `impact` is the coefficient of the square-root law. `currency` is the unit of its
-    prices.
+    `per_share` in money per unit, both in the currency of its prices. `impact` is the coefficient of the square-root
+    law. `currency` is the unit of its prices, `fx_bps` what converting it costs, in basis points of what is converted.
     """
 
     lot: Decimal | None = None
@@ -40,13 +40,14 @@ class InstrumentTerms:
     half_spread_bps: Decimal | None = None
     impact: Decimal | None = None
     currency: str | None = None
+    fx_bps: Decimal | None = None
 
     def __post_init__(self) -> None:
         for name in ("lot", "tick"):
             size: Decimal | None = getattr(self, name)
             if size is not None and not (size.is_finite() and size > 0):
                 raise ValueError(f"{name} is {size}; it must be above 0")
-        for name in ("fee_bps", "per_share", "min_fee", "half_spread_bps", "impact"):
+        for name in ("fee_bps", "per_share", "min_fee", "half_spread_bps", "impact", "fx_bps"):
             cost: Decimal | None = getattr(self, name)
             if cost is not None and not (cost.is_finite() and cost >= 0):
                 raise ValueError(f"{name} is {cost}; it must be at least 0")
@@ -68,16 +69,20 @@ NOTHING_STATED = InstrumentTerms()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentTable:
-    """The terms of instruments by symbol, and by class for what is not stated of a symbol."""
+    """The terms of instruments by symbol, and by class for what is not stated of a symbol.
+
+    `pairs` are the symbols of the bars that convert a currency, by currency.
+    """
 
     symbols: Mapping[str, InstrumentTerms] = field(default_factory=dict)
     classes: Mapping[SymbolClass, InstrumentTerms] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)
 
     def __hash__(self) -> int:
-        return hash((frozenset(self.symbols.items()), frozenset(self.classes.items())))
+        return hash(tuple(frozenset(part.items()) for part in (self.symbols, self.classes, self.pairs)))
 
     def __bool__(self) -> bool:
-        return bool(self.symbols or self.classes)
+        return bool(self.symbols or self.classes or self.pairs)
 
     def of(self, instrument: Instrument) -> InstrumentTerms:
         """Return what is stated of the symbol: its own terms over those of its class."""

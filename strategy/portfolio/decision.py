@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.aligned_signals import AlignedSignals, in_base_currency
 from strategy.portfolio.availability import STALE_REASON, availability
 from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import book_caps, capped_beside_kept
@@ -141,6 +141,7 @@ def pretrade_views(
 
     A date gives the same bits alone as among others.
     """
+    view = in_base_currency(view, config)
     known = estimates(view, dates, config.estimator)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
     columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]

@@ -91,7 +91,7 @@ def watched_at_worst(
     """
     after = update_halt(state, snapshot, limits)
     losses = {
-        symbol: quantised(position.quantity * (doubtful[symbol] - position.mark))
+        symbol: quantised(position.quantity * (doubtful[symbol] - position.mark) * position.fx_rate)
         for symbol, position in snapshot.account.positions.items()
         if symbol in doubtful and position.quantity * (doubtful[symbol] - position.mark) < 0
     }

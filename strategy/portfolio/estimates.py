@@ -120,8 +120,12 @@ def portfolio_sizing(
     """Split the portfolio of every date among the symbols that are `sized` (T, S), by the configured allocation.
 
     The portfolio has the correlations of the closes and the volatilities of the estimator: each symbol's returns are
-    scaled by the ratio of the two.
+    scaled by the ratio of the two. Raises ValueError for prices in another currency that were not converted.
     """
+    currencies = config.terms.costs.currencies
+    foreign = [symbol for symbol in config.symbols if currencies.foreign(config.terms.instruments[symbol])]
+    if foreign and view.currency != currencies.base:
+        raise ValueError(f"the volatility of {foreign[0]} is not in {currencies.base}; pass the view in_base_currency")
     sizing = sizing_of(config.strategy)
     multiplier = np.ones(known.signal.shape)
     if sizing is Sizing.FULL:

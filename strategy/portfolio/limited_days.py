@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.aligned_signals import AlignedSignals, in_base_currency
 from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import book_caps
@@ -79,6 +79,7 @@ def limited_days_of(view: AlignedSignals, dates: Sequence[date], config: Account
         none = np.zeros(len(dates), dtype=np.bool_)
         unknown = np.full(len(dates), np.nan)
         return LimitedDays(cap=none, book=none, multiplier=none, reached=unknown, uncapped=unknown)
+    view = in_base_currency(view, config)
     known = estimates(view, dates, config.estimator)
     rule = portfolio_sizing(known, availability(known, config).sized, view, config)
     wanted = rule.directions(config.sizing.neutral_zone) * rule.weights(config.sizing.target_annual_vol)

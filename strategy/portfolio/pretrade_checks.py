@@ -1,7 +1,7 @@
 """Pre-trade checks: the limits, checked again just before an order is submitted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from strategy.account.lots import whole_lots
@@ -13,6 +13,7 @@ from strategy.portfolio.risk_limits import RiskLimits
 
 #: Relative rounding error allowed above a limit.
 ROUNDING = Decimal("1e-9")
+_ONE = Decimal(1)
 #: States of orders that will never trade.
 _OVER = frozenset({OrderState.SKIPPED, OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED})
 
@@ -32,6 +33,8 @@ class PreTradeState:
     `account` is the account at the close of the decision's day, `marks` are that day's closes, `today` are all orders
     of the day in their current states. `max_position_size` is gross exposure over equity. `model_age_bars` counts the
     account days after the deciding model's training data (None: no model decided), at most `model_max_age_bars`.
+    `fx_rates` convert prices into the account's currency, of symbols whose prices are in another one; the rules of the
+    market are in that of the prices, the limits of the account in its own.
     """
 
     account: Account
@@ -43,6 +46,11 @@ class PreTradeState:
     halted: bool
     model_age_bars: int | None = None
     model_max_age_bars: int = 63
+    fx_rates: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def worth(self, symbol: str) -> Decimal:
+        """Return the close of a symbol in the account's currency."""
+        return self.marks[symbol] * self.fx_rates.get(symbol, _ONE)
 
     @property
     def live(self) -> list[Order]:
@@ -105,7 +113,7 @@ def _limit_broken(order: Order, state: PreTradeState) -> str:
     if order.reduce_only:
         return ""
     equity, limits = state.account.equity, state.limits
-    notional = order.quantity * state.marks[order.symbol]
+    notional = order.quantity * state.worth(order.symbol)
     if limits.max_order_notional is not None and notional > limits.max_order_notional * (1 + ROUNDING):
         return f"notional {notional:.2f} is above max_order_notional, {limits.max_order_notional:.2f}"
     if reduces(order, state.account.quantity(order.symbol)):
@@ -113,7 +121,7 @@ def _limit_broken(order: Order, state: PreTradeState) -> str:
     if state.model_age_bars is not None and state.model_age_bars > state.model_max_age_bars:
         return f"the model is {state.model_age_bars} bars old, above model_max_age_bars, {state.model_max_age_bars}"
     turnover = sum(
-        (earlier.quantity * state.marks[earlier.symbol] for earlier in state.live if earlier.symbol in state.marks),
+        (earlier.quantity * state.worth(earlier.symbol) for earlier in state.live if earlier.symbol in state.marks),
         Decimal(0),
     )
     if turnover > Decimal(repr(limits.max_turnover)) * equity * (1 + ROUNDING):
@@ -140,19 +148,20 @@ def _gross_after(state: PreTradeState) -> tuple[Decimal, Decimal]:
         order for order in state.today if order.state is OrderState.SKIPPED and order.code is not ReasonCode.HALTED
     ]
     slack = sum(
-        (order.quantity * state.marks[order.symbol] for order in small if order.symbol in state.marks),
+        (order.quantity * state.worth(order.symbol) for order in small if order.symbol in state.marks),
         Decimal(0),
     )
     for order in (*state.live, *small):
         if order.symbol in state.instruments and order.symbol in state.marks:
-            slack += state.instruments[order.symbol].lot * state.marks[order.symbol]
+            slack += state.instruments[order.symbol].lot * state.worth(order.symbol)
     return _gross(state, moved), slack
 
 
 def _gross(state: PreTradeState, moved: Mapping[str, Decimal]) -> Decimal:
     """Return the gross notional at the marks of the positions held, changed by the quantities in `moved`."""
     held = {symbol: position.quantity for symbol, position in state.account.positions.items()}
-    marks = {symbol: position.mark for symbol, position in state.account.positions.items()} | dict(state.marks)
+    marks = {symbol: position.mark * position.fx_rate for symbol, position in state.account.positions.items()}
+    marks |= {symbol: state.worth(symbol) for symbol in state.marks}
     return sum(
         (
             abs(held.get(symbol, Decimal(0)) + moved.get(symbol, Decimal(0))) * marks[symbol]

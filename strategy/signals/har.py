@@ -69,12 +69,12 @@ class Ranges:
     """Daily ranges of one symbol's bars, from which HAR is computed when it is first asked for."""
 
     def __init__(self, bars: Bars) -> None:
-        self._bars = bars
+        self.bars = bars
 
     @cached_property
     def har(self) -> HarRatios:
         """Return HAR's ratios at every row."""
-        return har_ratios(self._bars)
+        return har_ratios(self.bars)
 
     @cached_property
     def volatility_ratio(self) -> FloatArray:

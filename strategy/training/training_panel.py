@@ -11,10 +11,10 @@ from strategy.kernel.forward_pass import Charges
 from strategy.kernel.order_charges import FillBars, OrderCosts, charges, fill_bars, order_costs
 from strategy.kernel.simulate import AccountMarket, rates_between
 from strategy.market.bars import Bars, FloatArray, TimeArray
-from strategy.market.instruments import account_days_per_year
+from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.panel import Panel, side_by_side
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.aligned_signals import aligned_signals, in_base_currency
 from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.rebalancing import Frequency, rebalancing_rows
@@ -36,8 +36,9 @@ class TrainingPanel:
     unknown; `weight` (U, S) is g·b·k, which turns a signal into an exposure, 0 where no position is allowed. `tradable`
     (U, S) marks where a target is followed, `left` (U, S) where it is 0 because the symbol has left the universe.
     `open` and `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the previous
-    account date; `cost` (S,) is fee and slippage as a fraction of the traded notional, `order_costs` (S, 1) what orders
-    cost besides, given their `fills`, and `floor` (S,) the lowest exposure allowed.
+    account date; `cost` (S,) is what trading costs as a fraction of the traded notional, `order_costs` (S, 1) what
+    orders cost besides, given their `fills`, and `floor` (S,) the lowest exposure allowed. Prices in another currency
+    are converted at the rate of their own session.
     """
 
     dates: Panel
@@ -112,11 +113,11 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         raise ValueError("training was given no symbol; give at least one")
     panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()}, config.limits.stale_days)
     account = replace(config, symbols=panel.symbols)
-    ordered = [bars[symbol] for symbol in panel.symbols]
     instruments = [config.terms.instruments[symbol] for symbol in panel.symbols]
+    ordered = [_in_base(bars[instrument.symbol], instrument, config) for instrument in instruments]
     costs, sizing = config.terms.costs, config.sizing
     calendars = {instrument.symbol: instrument.calendar for instrument in instruments}
-    view = aligned_signals(symbol_signals(bars, calendars, account.strategy), panel.symbols)
+    view = in_base_currency(aligned_signals(symbol_signals(bars, calendars, account.strategy), panel.symbols), account)
     known = estimates(view, panel.open_time, account.estimator)
     available = availability(known, account)
     sized = available.sized
@@ -141,3 +142,8 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         rates=rates_between(costs.financing, panel.open_time),
         days_per_year=account_days_per_year(frozenset(calendars.values())),
     )
+
+
+def _in_base(bars: Bars, instrument: Instrument, config: AccountConfig) -> Bars:
+    series = config.terms.costs.currencies.of(instrument)
+    return bars if series is None else series.converted(bars)

@@ -17,6 +17,7 @@ from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
+from tasks.data.fx_rates import with_fx_rates
 from tasks.models.retrain import Champion, retrain, ruling
 from tasks.run.job import Job
 from tasks.run.kept_terms import keep_terms
@@ -72,15 +73,14 @@ def fill(
     before each batch of days, and may stop the run there by raising.
     Raises UsageError, NothingPublishable, and what the source and the store raise.
     """
-    source, job = open_source(), backfill.job
-    whole, market = open_market(job, source)
+    source = open_source()
+    whole, market = open_market(backfill.job, source)
+    job = with_fx_rates(backfill.job)
     world = _World(market=market, source=source, open_broker=open_broker)
     window = _window(backfill, market)
     todo = _todo(job, window)
     if todo:
-        audit(job)
-        with connect(job.home) as store:
-            keep_terms(store, job)
+        _begin(job)
     shut, unruled = dict[date, str](), dict[date, str]()
     position = 0
     while position < len(todo):
@@ -110,6 +110,13 @@ def fill(
         champion=champion,
         warnings=(*_remarks(backfill, window), *whole.held_back.values(), *whole.warnings, *_gaps(shut, unruled)),
     )
+
+
+def _begin(job: Job) -> None:
+    """Audit the strategy, and keep the terms that the account has from its first new day on."""
+    audit(job)
+    with connect(job.home) as store:
+        keep_terms(store, job)
 
 
 def _decide_late(last: Job, world: _World) -> Champion:

@@ -30,6 +30,9 @@ class CostsAnswer(Answer):
     `total` is what was paid: fees + slippage + financing + short_fee, and `total_pct_per_year` its share. `interest`
     was earned and is not taken off either: on balance the account paid total − interest.
 
+    Where prices are in another currency than the account's, `fx_bps` is what converting them costs, a part of the fees,
+    and `fx_profit` what the changes of exchange rates brought: it is in the returns and in no cost.
+
     Either `financing_rate` is the flat rate, or
     `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
     cash earns the rate less `cash_spread`.
@@ -58,6 +61,9 @@ class CostsAnswer(Answer):
     borrow_spread: float | None
     cash_spread: float | None
     short_fee_rate: float | None
+    fx_profit: Exact | None = None
+    fx_profit_pct_per_year: float | None = None
+    fx_bps: dict[str, float] | None = None
 
 
 class DifferenceAnswer(Answer):
@@ -186,7 +192,7 @@ def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
     """Return what the net account paid and earned, at these rates."""
     terms = at.financing
     flat = terms.flat_rate is not None
-    return CostsAnswer(
+    answer = CostsAnswer(
         fees=paid.fees,
         slippage=paid.slippage,
         financing=paid.financing,
@@ -211,6 +217,10 @@ def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
         cash_spread=None if flat else float(terms.cash_spread),
         short_fee_rate=None if flat else float(terms.short_fee),
     )
+    if not at.fx_bps:
+        return answer
+    converted = {"fx_profit": paid.fx_profit, "fx_profit_pct_per_year": _percent(paid.per_year(paid.fx_profit))}
+    return answer.model_copy(update={**converted, "fx_bps": dict(at.fx_bps)})
 
 
 def significance_answer(found: RobustnessReport | None) -> SignificanceAnswer | None:

@@ -33,6 +33,7 @@ from strategy.training.walk_forward import overlaid
 from tasks.backtest.measured import days_per_year, measure
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
+from tasks.data.fx_rates import with_fx_rates
 from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
@@ -148,7 +149,7 @@ def backtest(
     """
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
-    symbols = usable(job, gate, TESTING)
+    job, symbols = with_fx_rates(job), usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
     walks = _walks(job, window, market, notify)
@@ -229,9 +230,10 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
             f"no bar of {', '.join(symbols)} lies between {start} and {job.as_of}; they run from {every[0]} to "
             f"{every[-1]}"
         )
+    traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in symbols}
     # A day without a rate is refused before any training begins.
     job.policy.costs.financing.on(dates[:-1])
-    traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in symbols}
+    job.policy.costs.currencies.demand(traded.values(), dates)
     return _Market(instruments=traded, bars=bars, known=known, listed=instruments, dates=dates)
 
 

@@ -228,5 +228,7 @@ def signals_of(market: SweepMarket, point: Point) -> AlignedSignals:
 
 
 def _config(market: SweepMarket, point: Point) -> AccountConfig:
-    policy = replace(market.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
+    # The costs of a point were stated before the rates of its currencies were known.
+    costs = replace(point.costs, currencies=market.policy.costs.currencies)
+    policy = replace(market.policy, strategy=point.strategy, sizing=point.sizing, costs=costs)
     return policy.account_config(market.account, point.symbols, market.instruments)

@@ -218,6 +218,8 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
             ("All", paid.total, "all that was paid; interest earned is not taken off"),
             ("Interest earned", paid.interest, f"{series} less {terms.cash_spread:.1%} a year on cash"),
         ]
+    if at.fx_bps:
+        lines.append(("FX profit", paid.fx_profit, "what exchange rates brought; in the returns, and no cost"))
     return tuple(
         CostLine(name=name, paid=money(value), per_year=_yearly(paid.per_year(value)), terms=terms)
         for name, value, terms in lines

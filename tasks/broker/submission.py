@@ -258,6 +258,7 @@ def _pretrade_state(
         halted=risk_state.load(store, job.account).halted,
         model_age_bars=_model_age_bars(store, job),
         model_max_age_bars=job.policy.recipe.model_max_age_bars,
+        fx_rates={symbol: config.terms.rate(symbol, job.as_of) for symbol in quotes},
     )
 
 

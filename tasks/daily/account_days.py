@@ -36,7 +36,7 @@ def next_day(
     quotes = {symbol: quote for symbol, quote in quotes.items() if symbol not in found.doubtful}
     if job.broker == PAPER:
         day = settle_day(found.state, quotes, as_of, config)
-        return _with_flows(store, job, replace(day, entries=(*found.entries(as_of), *day.entries)))
+        return _with_flows(store, job, replace(day, entries=(*found.entries(as_of), *day.entries)), config)
     entries = (
         *fee_entries(broker_events.executions_booked(store, job.account, as_of), as_of),
         *charge_entries(broker_events.charges_booked(store, job.account, as_of), as_of),
@@ -73,7 +73,7 @@ def late_day(
     return replace(day, entries=(*found.entries(as_of), *day.entries))
 
 
-def _with_flows(store: Connection, job: Job, day: Day) -> Day:
+def _with_flows(store: Connection, job: Job, day: Day, config: AccountConfig) -> Day:
     """Return the day with the flows that it settled, or that wait for it."""
     as_of = day.state.account.as_of
     flows = flow_store.due(store, job.account, as_of)
@@ -86,6 +86,7 @@ def _with_flows(store: Connection, job: Job, day: Day) -> Day:
             quantity=Decimal(0),
             mark=exact(float(series.close[-1])),
             marked_on=series.open_time[-1].astype("datetime64[D]").item(),
+            fx_rate=config.terms.rate(symbol, as_of),
         )
         for symbol, series in bars.items()
         if len(series)

@@ -95,13 +95,16 @@ def _told(flow: RecordedFlow) -> str:
 
 
 def flow_facts(store: Connection, account: str, day: date) -> tuple[tuple[str, str], ...]:
-    """Return what a day's report says of the flows, as names and values; empty for an account without any."""
+    """Return what a day's report says of flows and exchange rates, as names and values; empty without any."""
+    rates = ledger.fx_profits(store, account, day)
+    told = (("FX profit of the day, and since it opened", " and ".join(map(money, rates))),) if rates else ()
     flows = booked_flows(store, account, day)
     if not flows:
-        return ()
+        return told
     returns = account_returns(store, account, day)
     today = ", ".join(_told(flow) for flow in flows if flow.settled_on == day)
     return (
+        *told,
         *((("Booked from outside on the day", today),) if today else ()),
         ("Paid in since it opened", money(returns.paid_in)),
         ("Money-weighted return per year", share(returns.mwr)),

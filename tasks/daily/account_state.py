@@ -21,6 +21,7 @@ from strategy.backtest.day_loop import AccountState, late_quotes, unseen
 from strategy.backtest.fill_quotes import IMPACT_BARS, impacted
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
+from tasks.data.fx_rates import with_rates
 from tasks.run.job import PAPER, SPOT, Job
 
 #: Largest exposure on spot: the rest stays in cash for fees and for price moves before an order arrives.
@@ -38,7 +39,8 @@ def account_config(store: Connection, job: Job) -> AccountConfig:
     besides = sorted(came - set(known))
     outside = instrument_store.find(store, job.source, besides)
     venue = {} if job.broker == PAPER else instrument_store.load(store, job.broker, (*job.symbols, *besides))
-    config = job.policy.account_config(job.account, job.symbols, {**outside, **known})
+    policy = with_rates(store, job).policy
+    config = policy.account_config(job.account, job.symbols, {**outside, **known})
     stated = config.terms.instruments
     # What the broker says of its market holds, whatever the account's own terms state.
     traded = {symbol: _on_terms(stated[symbol], venue.get(symbol, stated[symbol])) for symbol in stated}

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from exchange.ports import BarRequest, BarSource
+from exchange.ports import BarRequest, BarSource, SourceRefused
+from storage.accounts import cash_flows as flow_store
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars.staging import discard, stage
@@ -15,9 +16,11 @@ from storage.database import connect
 from storage.ledger import orders
 from storage.ledger import positions as position_store
 from strategy.exit_codes import UsageError
+from strategy.market.currencies import CurrencyPair
 from strategy.market.instruments import Calendar, Instrument
-from tasks.data.currencies import demand_one_currency
+from tasks.data.currencies import demand_convertible, lacking_pairs, pairs_for
 from tasks.run.job import Job
+from tasks.run.kept_terms import last_settled
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +45,38 @@ class _Delivery:
 def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
     """Stage the source's bars up to `as_of` for one account; return the rows per symbol, 0 where nothing is new.
 
-    Raises SourceRefused, also if the account would have several currencies, and SourceUnavailable; then nothing has
-    changed.
+    With them come the bars of the pairs that convert prices into the account's currency, but not on a day that it has
+    settled, whose rates stay as they were. Raises SourceRefused, also for
+    prices that cannot be converted, and SourceUnavailable; then nothing has changed.
     """
-    found = _delivered(job, open_source(), job.as_of)
+    source = open_source()
+    found = _delivered(job, source, job.as_of)
     with connect(job.home) as store:
-        traded = instrument_store.find(store, job.source, orders.ordered_symbols(store, job.account))
-    demand_one_currency({**traded, **found.known, **{instrument.symbol: instrument for instrument in found.fresh}})
-    return _staged(job, found)
+        came = {*orders.ordered_symbols(store, job.account), *flow_store.symbols(store, job.account)}
+        traded = instrument_store.find(store, job.source, sorted(came))
+        last = last_settled(store, job.account)
+    every = {**traded, **found.known, **{instrument.symbol: instrument for instrument in found.fresh}}
+    demand_convertible(job, every)
+    listed = () if source.streaming else source.symbols()
+    pairs = [pair for pair in pairs_for(job, every.values(), listed) if pair.symbol not in job.symbols]
+    if last is not None and last >= job.as_of:
+        pairs = []
+    beside = _pairs_delivered(job, source, pairs, tuple(every.values()))
+    staged = _staged(job, found)
+    return staged if beside is None else {**staged, **_staged(*beside)}
+
+
+def _pairs_delivered(
+    job: Job, source: BarSource, pairs: Sequence[CurrencyPair], instruments: Sequence[Instrument]
+) -> tuple[Job, _Delivery] | None:
+    """Return the bars of the pairs, and the job that fetched them; None without a pair. Raises SourceRefused."""
+    if not pairs:
+        return None
+    own = replace(job, symbols=tuple(sorted(pair.symbol for pair in pairs)))
+    try:
+        return own, _delivered(own, source, job.as_of)
+    except SourceRefused as error:
+        raise SourceRefused(lacking_pairs(job, pairs, instruments, str(error))) from error
 
 
 def ingest_all(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:

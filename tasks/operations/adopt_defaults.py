@@ -48,7 +48,9 @@ def adopt_defaults(home: Path, account: str, defaults: Terms, reason: str) -> Ad
     with connect(home) as store:
         before, last = _demand_opened(store, account)
         # Beside a flat rate nothing names a series, and none is read.
-        wanted = {**defaults, "rates": defaults["rates"] or before["rates"]}
+        # The cash stays in its currency.
+        kept = {"rates": defaults["rates"] or before["rates"], "base_currency": before["base_currency"]}
+        wanted = {**defaults, **kept}
         entry = change_terms(store, account, wanted, (TermsCause.ADOPTED, reason.strip()), last)
     return AdoptedDefaultsAnswer(
         account=account,

@@ -155,6 +155,10 @@ def _record(store: Connection, home: Path, found: Found) -> Record:
     )
 
 
+#: Parts of the planned order that are there if prices are not in the account's own currency.
+_OF_CURRENCY = ("currency", "fx_rate")
+
+
 def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     """Return whether the bars in the store still hash to those decided on."""
     symbols = record.day.symbols
@@ -183,6 +187,7 @@ def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
     forecast = dict(trace["forecast"])
     features = forecast.pop("features")
     symbols = record.day.symbols
+    planned = {key: told for key, told in trace["planned"].items() if key not in _OF_CURRENCY or told is not None}
     return {
         "bars": BarsPart.model_validate({"source": trace["source"], "symbols": symbols, **trace["window"]}),
         "features": features,
@@ -191,7 +196,7 @@ def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
         "size": SizePart.model_validate({**(trace["sized"] or {}), **trace["restrained"]}),
         **({"band": BandPart.model_validate(banded)} if banded else {}),
         "limits": LimitsPart.model_validate(trace["limited"]),
-        "planned": PlannedPart.model_validate(trace["planned"]),
+        "planned": PlannedPart.model_validate(planned),
     }
 
 
@@ -210,8 +215,8 @@ def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill,
 def _fill_part(fill: Fill, opened: Decimal | None) -> FillPart:
     cost = None if opened is None else (fill.price - opened) * (1 if fill.side is Side.BUY else -1)
     return FillPart(
-        **dict(fill_answer(fill)),
+        **fill_answer(fill).model_dump(exclude_unset=True),
         open=opened,
-        slippage=None if cost is None else cost * fill.quantity,
+        slippage=None if cost is None else cost * fill.quantity * fill.fx_rate,
         slippage_bps=None if cost is None or opened is None else float(cost / opened * 10_000),
     )

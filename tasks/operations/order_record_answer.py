@@ -133,7 +133,10 @@ class LimitsPart(Answer):
 
 
 class PlannedPart(Answer):
-    """The steps from the exposure decided to the order planned."""
+    """The steps from the exposure decided to the order planned.
+
+    `currency` is that of the mark and `fx_rate` its rate in the account's, if it is another one.
+    """
 
     exposure: float | None
     equity: Exact
@@ -143,6 +146,8 @@ class PlannedPart(Answer):
     lot: Exact
     quantity: Exact
     reason: str
+    currency: str | None = None
+    fx_rate: Exact | None = None
 
 
 class StepPart(Answer):

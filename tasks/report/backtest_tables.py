@@ -8,7 +8,7 @@ from datetime import date
 from strategy.account.orders import Fill
 from strategy.evaluation.metrics import Metrics
 from tasks.report.charts import Line
-from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, share
+from tasks.report.markup import ABSENT, Table, converted, exactly, figure, money, share
 from tasks.report.scales import signed_percent
 
 #: Fewest account days for an annualised figure: the result of a week is no estimate of a year.
@@ -116,7 +116,7 @@ def trades_table(trades: Sequence[Trade]) -> Table:
 
 
 def _trade_row(fill: Fill, reason: str) -> tuple[str, ...]:
-    numbers = (exactly(fill.quantity), priced(fill.price), money(fill.fee))
+    numbers = (exactly(fill.quantity), converted(fill.price, fill.fx_rate), money(fill.fee))
     return (fill.as_of.isoformat(), fill.symbol, fill.side, *numbers, reason)
 
 

@@ -7,7 +7,7 @@ from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.market.findings import Finding
 from strategy.portfolio.decision import Decision
-from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, share, signed
+from tasks.report.markup import ABSENT, Table, converted, exactly, figure, money, share, signed
 
 
 def decisions_table(decisions: Sequence[Decision]) -> Table:
@@ -66,7 +66,10 @@ def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
         columns=("Date", "Symbol", "Side", "Quantity", "Price", "Fee", "Order"),
         numbers=frozenset({"Quantity", "Price", "Fee"}),
         rows=tuple(
-            (f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity), priced(f.price), money(f.fee), f.order_id)
+            (
+                *(f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity)),
+                *(converted(f.price, f.fx_rate), money(f.fee), f.order_id),
+            )
             for f in fills
         ),
         empty="Nothing was filled.",
@@ -84,7 +87,10 @@ def positions_table(snapshot: Snapshot) -> Table:
         columns=("Symbol", "Quantity", "Mark", "Value", "Over equity"),
         numbers=frozenset({"Quantity", "Mark", "Value", "Over equity"}),
         rows=tuple(
-            (symbol, exactly(held.quantity), priced(held.mark), money(held.value), of_equity(held.value))
+            (
+                *(symbol, exactly(held.quantity), converted(held.mark, held.fx_rate)),
+                *(money(held.value), of_equity(held.value)),
+            )
             for symbol, held in snapshot.held.items()
         ),
         empty="Nothing is held.",

@@ -98,6 +98,15 @@ def priced(value: Decimal) -> str:
     return f"{value:,.{decimals}f}".replace("-", "−")
 
 
+def converted(price: Decimal, fx_rate: Decimal) -> str:
+    """Return a price as text, with its rate in the account's currency if that is another one.
+
+    >>> converted(Decimal("101.5"), Decimal(1)), converted(Decimal("101.5"), Decimal("1.1"))
+    ('101.500', '101.500 × 1.10000')
+    """
+    return priced(price) if fx_rate == 1 else f"{priced(price)} × {priced(fx_rate)}"
+
+
 def share(value: float | None) -> str:
     """Return a fraction in percent; a dash if it is None or not finite.
 

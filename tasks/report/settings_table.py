@@ -27,6 +27,7 @@ def fees_in_words(at: Rates) -> str:
     told = [f"{in_bps(at.fee_bps)} of what is traded"]
     told += [f"{amount:g} per unit of {symbols}" for amount, symbols in _by_value(at.per_share)]
     told += [f"at least {amount:g} an order of {symbols}" for amount, symbols in _by_value(at.min_fee)]
+    told += [f"{in_bps(at.fx_bps)} of conversion of {', '.join(at.fx_bps)}"] if at.fx_bps else []
     return ", ".join(told)
 
 

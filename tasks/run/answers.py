@@ -167,7 +167,10 @@ class OrderAnswer(Answer):
 
 
 class FillAnswer(Answer):
-    """A fill of an order."""
+    """A fill of an order.
+
+    `fx_rate` converts its price into the account's currency, if that is another one; the fee is in the latter.
+    """
 
     order_id: str
     trade_id: str
@@ -177,6 +180,7 @@ class FillAnswer(Answer):
     quantity: Exact
     price: Exact
     fee: Exact
+    fx_rate: Exact | None = None
 
 
 class FlowAnswer(Answer):
@@ -275,7 +279,10 @@ def order_answer(order: Order) -> OrderAnswer:
 
 def fill_answer(fill: Fill) -> FillAnswer:
     """Return the answer's part on a fill."""
-    return FillAnswer.model_validate(fill)
+    told = {name: getattr(fill, name) for name in FillAnswer.model_fields}
+    if fill.fx_rate == 1:
+        del told["fx_rate"]
+    return FillAnswer.model_validate(told)
 
 
 def flow_answer(flow: RecordedFlow) -> FlowAnswer:

@@ -31,6 +31,7 @@ LEGACY: Terms = MappingProxyType(
         "rebalance_band": 0.0,
         "rebalance_every": "daily",
         "allocation": "inverse-vol",
+        "base_currency": None,
     }
 )
 TERMS = tuple(LEGACY)

@@ -1,7 +1,7 @@
 """The data gate: a symbol's staged window is published whole, or held back with every reason."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -22,6 +22,7 @@ from strategy.exit_codes import Exit
 from strategy.market.bars import COLUMNS
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
+from tasks.data.fx_rates import pairs_needed
 from tasks.notices.calendars import calendar_remarks, told_calendar
 from tasks.notices.sorted_rows import sorted_remarks
 from tasks.run.job import Job
@@ -35,6 +36,16 @@ log = logging.getLogger(__name__)
 HISTORY_BARS = 64
 #: The expectation broken if a source has no bar of a symbol.
 NO_BARS = "bars"
+#: Expectations on the highs and lows of bars.
+RANGE_CHECKS = frozenset(
+    {
+        "low_at_most_open_close",
+        "high_at_least_open_close",
+        "low_near_open_close",
+        "high_near_open_close",
+        "few_flat_bars",
+    }
+)
 #: Longest period without a session in any calendar, in days.
 LONGEST_PAUSE_DAYS = 180
 #: Days that a symbol on an observed calendar may be late: its next session cannot be predicted.
@@ -95,24 +106,17 @@ def validate(job: Job) -> Gate:
 def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gate:
     """Judge what is staged and publish what passes; include warnings on published bars dated `since` or later.
 
-    With `must_reach`, a symbol whose bars end before that day is held back too.
+    With `must_reach`, a symbol whose bars end before that day is held back too. The pairs that convert prices into the
+    account's currency are judged by their closes alone, and a pair that fails is a warning: its last rate stands.
     """
     look_through(job)
     with connect(job.home) as store:
-        instruments = instrument_store.load(store, job.source, job.symbols)
-        waiting = sorted(set(staged_symbols(store, job.source)) & set(job.symbols))
-        windows = [(staged(store, job.source, symbol), symbol) for symbol in waiting]
-        judged = [
-            (window, _context(store, job, (window, instruments[symbol]), must_reach)) for window, symbol in windows
-        ]
-        anew = restatements(store, job.source, waiting)
-    judged = [
-        (window, replace(context, history=in_its_unit(context.history, anew.get(context.symbol))))
-        for window, context in judged
-    ]
-    verdicts = tuple(with_restatements(verdict, anew) for verdict in judge_all(judged)) if judged else ()
+        pairs = {pair.symbol for pair in pairs_needed(store, job)} - set(job.symbols)
+        instruments = instrument_store.load(store, job.source, (*job.symbols, *pairs))
+        judged, verdicts = _judged(store, job, instruments, pairs, must_reach)
     published: dict[str, int] = {}
     findings: list[Finding] = []
+    unrated: list[str] = []
     fresh = {
         context.symbol: {day.date() for day in window["open_time"].dropna()} - context.settled
         for window, context in judged
@@ -120,6 +124,9 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
     with connect(job.home) as store:
         for verdict in verdicts:
             rows, held = _pass_or_hold(store, job, verdict, fresh[verdict.symbol])
+            if verdict.symbol in pairs:
+                unrated += [f"{in_words(finding)}; its last published rate stands" for finding in held[:1]]
+                continue
             published[verdict.symbol] = rows
             findings.extend(held)
         held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
@@ -134,15 +141,44 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
             held_back[symbol] = in_words(lacking)
     for symbol, reason in sorted(held_back.items()):
         log.warning("%s is held back: %s.", symbol, reason)
+    for sentence in unrated:
+        log.warning("%s.", sentence)
     log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
-    passing = [finding for verdict in verdicts for finding in verdict.warnings if not _stands(finding)]
-    remarks = (*sorted_remarks(job, moved), *calendar_remarks(job, instruments), *map(in_words, passing), *standing)
+    passing = [
+        finding
+        for verdict in verdicts
+        for finding in verdict.warnings
+        if verdict.symbol not in pairs and not _stands(finding)
+    ]
+    own = {symbol: instrument for symbol, instrument in instruments.items() if symbol not in pairs}
+    remarks = (*sorted_remarks(job, moved), *calendar_remarks(job, own), *map(in_words, passing), *unrated, *standing)
     return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks, standing=standing)
+
+
+def _judged(
+    store: Connection, job: Job, instruments: Mapping[str, Instrument], pairs: Collection[str], must_reach: date | None
+) -> tuple[list[tuple[pd.DataFrame, Context]], tuple[Verdict, ...]]:
+    """Return the staged windows with their contexts, and the verdict on each; a pair need not reach the day."""
+    waiting = sorted(set(staged_symbols(store, job.source)) & {*job.symbols, *pairs})
+    anew = restatements(store, job.source, waiting)
+    judged = []
+    for symbol in waiting:
+        window = staged(store, job.source, symbol)
+        context = _context(store, job, (window, instruments[symbol]), None if symbol in pairs else must_reach)
+        judged.append((window, replace(context, history=in_its_unit(context.history, anew.get(symbol)))))
+    verdicts = tuple(with_restatements(verdict, anew) for verdict in judge_all(judged)) if judged else ()
+    return judged, tuple(of_closes(verdict) if verdict.symbol in pairs else verdict for verdict in verdicts)
 
 
 def _stands(finding: Finding) -> bool:
     """Return whether a warning belongs to its bar, rather than to what a delivery did to all bars before it."""
     return finding.open_time is not None and finding.expectation != ONE_UNIT
+
+
+def of_closes(verdict: Verdict) -> Verdict:
+    """Return the verdict without findings on opens, highs and lows: of a pair of currencies closes alone are read."""
+    held = tuple(finding for finding in verdict.findings if finding.expectation not in RANGE_CHECKS)
+    return replace(verdict, findings=held)
 
 
 def in_words(finding: Finding) -> str:

@@ -35,6 +35,9 @@ def shown_costs(costs: "CostsAnswer") -> str:
             f"{costs.rates} less {_rate(costs.cash_spread)} on cash",
         ),
     ]
+    if costs.fx_profit is not None:
+        told = "what exchange rates brought; in the returns, and no cost"
+        lines.append(("fx profit", costs.fx_profit, costs.fx_profit_pct_per_year, told))
     if costs.rates is None:
         lines = [line for line in lines if line[0] not in ("short fee", "interest earned")]
     rows = [
@@ -49,6 +52,7 @@ def _charged_at(costs: "CostsAnswer") -> str:
     told = [f"{in_bps(costs.fee_bps)} of what is traded"]
     told += [f"{amount:g} per unit of {symbol}" for symbol, amount in costs.per_share.items()][:MOST_NAMED]
     told += [f"at least {amount:g} an order of {symbol}" for symbol, amount in costs.min_fee.items()][:MOST_NAMED]
+    told += [f"{in_bps(costs.fx_bps)} of conversion"] if costs.fx_bps else []
     return ", ".join(told)
 
 

@@ -322,12 +322,16 @@ def _order(answer: "ExplainAnswer") -> list[Line]:
     order, planned = answer.order, answer.planned
     lines: list[Line] = []
     if planned is not None:
+        told = "the last close of the pair, dated the day or before"
+        converted: list[Line] = [("rate", planned.fx_rate, told)] if planned.currency else []
+        priced = "(mark · rate)" if planned.currency else "mark"
         lines = [
             ("exposure", planned.exposure, ""),
             ("equity", planned.equity, ""),
-            ("mark", planned.mark, "the close"),
+            ("mark", planned.mark, f"the close, in {planned.currency}" if planned.currency else "the close"),
+            *converted,
             ("held", planned.held, ""),
-            ("change", planned.change, "exposure · equity / mark, less what is held"),
+            ("change", planned.change, f"exposure · equity / {priced}, less what is held"),
             ("lot", planned.lot, ""),
             ("planned", planned.quantity, planned.reason or "the change in whole lots"),
         ]
@@ -343,6 +347,7 @@ def _fills(answer: "ExplainAnswer") -> list[Line]:
             (f"{fill.as_of}, trade {fill.trade_id}", f"{fill.side} {_figure(fill.quantity)}", ""),
             ("  open of the bar", fill.open, ""),
             ("  price", fill.price, ""),
+            *((("  rate", fill.fx_rate, "of its currency in the account's"),) if fill.fx_rate is not None else ()),
             ("  slippage", fill.slippage, f"in money, {_figure(fill.slippage_bps)} basis points against the open"),
             ("  fee", fill.fee, "in money"),
         ]

@@ -47,6 +47,13 @@ def test_a_symbol_is_above_its_class(home: Path) -> None:
     )
 
 
+def test_pairs_and_the_cost_of_conversion_are_stated(home: Path) -> None:
+    write_file(home, '[symbols.SPY]\nfx_bps = 5\n[currencies]\nJPY = "JPY=X"\nEUR = "EURUSD=X"\n')
+    table = table_of(load({"home": home}).instruments)
+    assert table.pairs == {"EUR": "EURUSD=X", "JPY": "JPY=X"}
+    assert (table.of(SHARE).fx_bps, table.of(COIN).fx_bps) == (Decimal(5), None)
+
+
 def test_an_option_is_above_the_file_which_is_above_the_class(home: Path) -> None:
     write_file(home, "[symbols.SPY]\nfee_bps = 2\nmin_fee = 1\nhalf_spread_bps = 3\n")
     settings = load({"home": home})
@@ -74,6 +81,10 @@ def test_an_option_is_above_the_file_which_is_above_the_class(home: Path) -> Non
         ("[symbols.SPY]\nmaker_bps = 1\n", "orders are market orders at the open, which pay the taker's fee"),
         ('[classes.other]\ncalendar = "XLON"\n', "a class follows from the calendar"),
         ('[symbols.SPY]\ncurrency = "dollars"\n', "currency is 'dollars'; it must be three to five letters"),
+        ("currencies = 3\n", r"currencies is 3; write CURRENCY = \"SYMBOL\" under \[currencies\]"),
+        ('[currencies]\neur = "EURUSD"\n', "currencies.eur is 'EURUSD'; write CURRENCY"),
+        ("[currencies]\nEUR = 1.1\n", "currencies.EUR is 1.1; write CURRENCY"),
+        ("[classes.other]\nfx_bps = -2\n", "classes.other: fx_bps is -2; it must be"),
         ("symbols = 3\n", r"symbols is 3; write \[symbols.NAME\]"),
         ("[symbols.SPY\n", "is not valid TOML"),
     ],
