@@ -50,7 +50,8 @@ def test_what_a_store_of_before_had_booked_for_a_day_to_come_still_is(tmp_path: 
         store.execute("DROP TABLE takeover_entries; DROP TABLE takeover_positions")
         store.execute("INSERT INTO account_snapshots VALUES ('daily', '2020-01-06', 1, 1, 1, 0, '{}', NULL)")
         for day in (MONDAY, TUESDAY):
-            store.execute("INSERT INTO entries VALUES ('daily', ?, 'rebase', 'A', 200, -2)", [day])
+            columns = "account, as_of, kind, symbol, cash, quantity"
+            store.execute(f"INSERT INTO entries ({columns}) VALUES ('daily', ?, 'rebase', 'A', 200, -2)", [day])
         store.execute(text)
         settled = store.execute("SELECT as_of FROM entries").fetchall()
         waiting = takeovers.entries_after(store, "daily", MONDAY)
