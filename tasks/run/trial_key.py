@@ -27,8 +27,8 @@ _BEFORE: Mapping[str, object] = {**_WITHOUT_BAND, "volatility_estimator": "ewma"
 _WITHOUT_VOLATILITY = frozenset(
     {"neutral_zone", "lookback_period", "target_annual_vol", "allocation", "volatility_estimator"}
 )
-#: Caps that trials of before there were any do not name.
-_CAPS = ("max_symbol_exposure", "max_group_exposure", "groups")
+#: Caps and a currency that trials of before there were any do not name.
+_ONCE_UNKNOWN = ("max_symbol_exposure", "max_group_exposure", "groups", "base_currency")
 #: The settings that each sizing does not read.
 _UNSIZED: Mapping[Sizing, frozenset[str]] = {
     Sizing.FULL: frozenset(),
@@ -87,7 +87,7 @@ def configuration(
     if settings.get("allocation") == Allocation.INVERSE_VOL:
         # Trials of before there was another did not name it.
         unread |= {"allocation"}
-    unread |= {name for name in _CAPS if not settings.get(name)}
+    unread |= {name for name in _ONCE_UNKNOWN if not settings.get(name)}
     # Nor had they a rebalance band or an estimator to choose.
     unread |= {key for key, value in _BEFORE.items() if settings.get(key, value) == value}
     read = {key: value for key, value in settings.items() if key not in unread - frozenset(acted)}

@@ -12,7 +12,7 @@ from strategy.signals.strategies import Strategy
 from tasks.run.trial_key import HALT, RATES, configuration
 
 CAPS = {"max_symbol_exposure", "max_group_exposure", "groups"}
-ACCOUNT = {"capital", "instruments", "max_turnover", "max_order_notional"}
+ACCOUNT = {"capital", "base_currency", "instruments", "max_turnover", "max_order_notional"}
 COSTS = {"fee_bps", "slippage_bps", "financing_rate"} | ACCOUNT | CAPS
 SIZE = {"target_annual_vol", "max_position_size", "volatility_estimator"}
 REBALANCING = {"rebalance_band", "rebalance_every"}
