@@ -13,7 +13,7 @@ from strategy.portfolio.account_config import AccountConfig
 from tasks.run.job import FUTURES, PAPER, Job
 
 #: Reason text of an order that was still open when the account was flattened.
-CANCELLED = "cancelled: the account is flattened"
+CANCELLED = "the account is flattened"
 
 
 def with_held_beside(job: Job) -> Job:

@@ -86,8 +86,9 @@ def signal(
             _demand_some_signal(judged, job)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
+        warnings = _faults(judged, job) if closes else (*_faults(judged, job), *_limits(judged, job))
         if ledger.decisions_in(store, job.account, job.as_of, day_pass.number):
-            return _warnings(judged, job)
+            return warnings
         decisions = flattened(judged.decisions, state.account, unsold) if closes else judged.decisions
         digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
@@ -99,23 +100,26 @@ def signal(
         )
         with transaction(store):
             ledger.record_decisions(store, job.account, decisions, provenance, day_pass.number)
-            if closes:
-                closing = closings(judged.judgement, decisions, closing_config(config, job.broker))
-                explanation_store.record(store, job.account, job.source, closing)
-            else:
-                explanation_store.record(store, job.account, job.source, explanations(judged.judgement))
+            closing = closing_config(config, job.broker)
+            explained = closings(judged.judgement, decisions, closing) if closes else explanations(judged.judgement)
+            explanation_store.record(store, job.account, job.source, explained)
     for decision in decisions:
         log.info("%s", in_words(decision))
-    return _warnings(judged, job)
+    return warnings
 
 
-def _warnings(judged: Judged, job: Job) -> tuple[str, ...]:
-    """Return the faults of the strategy, the symbols without ranges, and the limits that decided."""
-    config, view = judged.judgement.config, judged.judgement.view
-    unranged = without_ranges(view.outlooks, config.estimator, job.as_of)
-    limited = limited_days_of(view, [job.as_of], config)
-    today = limits_decided_today(config.strategy, limited, config.sizing, venue_most(job.broker))
-    return (*judged.faults.values(), *unranged, *today)
+def _faults(judged: Judged, job: Job) -> tuple[str, ...]:
+    """Return the faults of the strategy, and the symbols without ranges."""
+    judgement = judged.judgement
+    unranged = without_ranges(judgement.view.outlooks, judgement.config.estimator, job.as_of)
+    return (*judged.faults.values(), *unranged)
+
+
+def _limits(judged: Judged, job: Job) -> list[str]:
+    """Return a warning if a limit decided, and not the target or the signals."""
+    config = judged.judgement.config
+    limited = limited_days_of(judged.judgement.view, [job.as_of], config)
+    return limits_decided_today(config.strategy, limited, config.sizing, venue_most(job.broker))
 
 
 def _demand_some_signal(judged: Judged, job: Job) -> None:

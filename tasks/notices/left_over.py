@@ -33,6 +33,8 @@ class LeftOver(StrEnum):
     NOT_SOLD = "not_sold"
 
 
+#: Why a position is left that no order has been decided for.
+UNDECIDED = (LeftOver.DECISION, "the next day's run decides the order that closes it")
 #: What a person should read of: the others take their course.
 _TOLD = frozenset({LeftOver.DUST, LeftOver.BARRED, LeftOver.NOT_SOLD})
 
@@ -49,7 +51,7 @@ def left_over(store: Connection, account: str) -> tuple[LeftOverAnswer, ...]:
     found = []
     for symbol, position in sorted(snapshot.account.positions.items()):
         decision, order = decisions.get(symbol), orders.get(symbol)
-        why = _why(decision, order, position.quantity) if flattened else (LeftOver.DECISION, "")
+        why = _why(decision, order, position.quantity) if flattened else UNDECIDED
         if why is not None:
             code, reason = why
             left = LeftOverAnswer(symbol=symbol, quantity=position.quantity, code=str(code), reason=reason)
@@ -71,12 +73,12 @@ def _why(decision: Decision | None, order: Order | None, held: Decimal) -> tuple
     """Return why the position is left, as a code and in words; None if its order has closed it."""
     if order is None:
         barred = decision is not None and decision.exposure is None
-        return (LeftOver.BARRED, decision.reason) if decision is not None and barred else (LeftOver.DECISION, "")
+        return (LeftOver.BARRED, decision.reason) if decision is not None and barred else UNDECIDED
     if order.state is OrderState.SKIPPED:
         dust = order.code is ReasonCode.TOO_SMALL
         return LeftOver.DUST if dust else LeftOver.NOT_SOLD, order.reason
     if order.state in OPEN_STATES:
-        return LeftOver.ORDER, order.reason
+        return LeftOver.ORDER, order.reason or "its order waits for the next open"
     if order.state is not OrderState.FILLED:
         return LeftOver.NOT_SOLD, order.reason
     if held + order.signed_quantity:

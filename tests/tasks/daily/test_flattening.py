@@ -78,6 +78,25 @@ def left(job: Job) -> dict[str, str]:
         return {each.symbol: each.code for each in left_over(store, job.account)}
 
 
+@pytest.mark.parametrize("closes", [False, True])
+def test_no_limit_decides_where_everything_is_closed(job: Job, closes: bool) -> None:
+    tight = replace(job, policy=replace(job.policy, sizing=replace(job.policy.sizing, max_position_size=0.01)))
+    if closes:
+        flattened(tight)
+    ingest(tight, lambda: PAIR)
+    barred = validate(tight).barred
+    settle(tight, PaperBroker)
+    warnings = signal(tight, Champion(model_id=None, reason=""), barred)
+    assert any("decided today" in warning for warning in warnings) is not closes
+
+
+def test_what_is_left_says_what_becomes_of_it(job: Job) -> None:
+    assert {each.reason for each in flattened(job).left_over} == {"the next day's run decides the order that closes it"}
+    run_day(job, lambda: PAIR)
+    with connect(job.home) as store:
+        assert {each.reason for each in left_over(store, job.account)} == {"its order waits for the next open"}
+
+
 def test_what_is_open_is_cancelled_and_what_is_held_is_closed_at_the_next_open_until_resumed(job: Job) -> None:
     before, waiting = held(job), orders(on(job, job.as_of - DAY))
     assert len(before) == 2
