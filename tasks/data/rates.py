@@ -51,7 +51,8 @@ def rate_series(wanted: RatesWanted, open_yahoo: Callable[[], BarSource] | None 
     if not wanted.source.startswith(FILE) and wanted.currency and wanted.currency not in _DOLLARS:
         raise RatesMissing(
             f"prices are in {wanted.currency}, and the rates of {wanted.source} are those of US Treasury bills; charge "
-            "a flat rate with --financing-rate 0.05, or give rates of that currency, such as --rates constant:0.02"
+            "a flat rate with --financing-rate 0.05, give rates of that currency, such as --rates constant:0.02, or "
+            "have prices converted into an account in dollars with --set base_currency=USD"
         )
     with connect(wanted.home) as store:
         newest = rate_store.newest_published(store, wanted.source)

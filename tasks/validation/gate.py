@@ -24,6 +24,7 @@ from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
 from tasks.data.fx_rates import pairs_needed
 from tasks.notices.calendars import calendar_remarks, told_calendar
+from tasks.notices.currencies import unknown_currencies
 from tasks.notices.sorted_rows import sorted_remarks
 from tasks.run.job import Job
 from tasks.validation.restatements import ONE_UNIT, in_its_unit, restatements, with_restatements
@@ -151,8 +152,12 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         if verdict.symbol not in pairs and not _stands(finding)
     ]
     own = {symbol: instrument for symbol, instrument in instruments.items() if symbol not in pairs}
-    remarks = (*sorted_remarks(job, moved), *calendar_remarks(job, own), *map(in_words, passing), *unrated, *standing)
+    remarks = (*sorted_remarks(job, moved), *_remarks_on(job, own), *map(in_words, passing), *unrated, *standing)
     return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks, standing=standing)
+
+
+def _remarks_on(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
+    return (*calendar_remarks(job, instruments), *unknown_currencies(job, instruments))
 
 
 def _judged(

@@ -1,5 +1,6 @@
 """The currency of an account, from the settings to its ledger: named, kept, and converted by the pair of a file."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,17 +14,22 @@ from flows.config.settings import ConfigurationError, load
 from flows.planning.adapters import open_source
 from flows.planning.kept_terms import on_kept_terms
 from flows.planning.plan import Request, plan, run_config, strategy_of
+from storage.bars import instruments as instrument_store
 from storage.database import connect
 from storage.ledger import positions as position_store
 from strategy.account.fees_and_slippage import NO_COSTS
 from strategy.exit_codes import UsageError
+from strategy.market.currencies import Currencies
 from strategy.market.instrument_terms import INSTRUMENT_FILE
 from strategy.market.instruments import Calendar
+from tasks.data.ingest import ingest
+from tasks.notices.currencies import unknown_currencies
 from tasks.operations.adopt_defaults import adopt_defaults
 from tasks.operations.status import account_status
 from tasks.run.job import Job
 from tasks.run.kept_terms import LEGACY
 from tasks.run.runs import begin
+from tasks.validation.gate import validate
 from testing.runs.jobs import run_day
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -96,6 +102,21 @@ def test_an_account_without_a_named_currency_is_in_that_of_what_it_has_ordered(h
         live_through(home, source, DAYS[1], base_currency="USD", symbols="ABROAD,HOME")
     later = live_through(home, source, DAYS[1], base_currency="EUR", symbols="ABROAD,HOME")
     assert later.policy.costs.currencies.base == "EUR"
+
+
+def test_prices_of_unknown_currency_are_warned_of_unless_the_account_names_its_own(home: Path, source: str) -> None:
+    path = Path(source.removeprefix("file:"))
+    path.write_text(path.read_text(encoding="utf-8").replace(",USD\n", ",\n"), encoding="utf-8")
+    mixed = job(home, source, DAYS[0], symbols="ABROAD,HOME")
+    ingest(mixed, lambda: open_source(load({"home": home, "source": source})))
+    (warning,) = (each for each in validate(mixed).warnings if "currency" in each)
+    assert warning.startswith("the currency of HOME is not known, and its prices count as EUR")
+    with connect(home) as store:
+        known = instrument_store.load(store, mixed.source, mixed.symbols)
+    for alone in known:
+        assert unknown_currencies(mixed, {alone: known[alone]}) == ()
+    named = replace(mixed.policy.costs, currencies=Currencies(base="EUR"))
+    assert unknown_currencies(replace(mixed, policy=replace(mixed.policy, costs=named)), known) == ()
 
 
 def test_a_stated_pair_is_used_and_one_of_other_currencies_refused(home: Path, source: str) -> None:
