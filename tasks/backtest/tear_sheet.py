@@ -227,7 +227,7 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
 
 
 def _yearly(share_per_year: float | None) -> str:
-    return ABSENT if share_per_year is None else f"{share_per_year:.2%}"
+    return ABSENT if share_per_year is None else f"{share_per_year:.2%}".replace("-", "−")
 
 
 def _model(tested: Backtest) -> str | None:

@@ -38,7 +38,7 @@ from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import training_panel
-from testing.accounts.torch_scan import scanned
+from testing.accounts.gradients import assert_finite_differences, assert_plain_loop
 from testing.markets.panels import stock, walk
 
 D = Decimal
@@ -256,17 +256,10 @@ def drawn(seed: int, T: int, N: int) -> tuple[Tensor, AccountMarket]:
 def test_the_gradient_is_that_of_finite_differences_and_of_a_plain_loop(band: float) -> None:
     params = SizingParams(rebalance_band=band, max_position_size=50.0, lookback_period=6)
     target, market = drawn(1, 10, 2)
-    follow = (lambda x: account(x, market, params), (target.requires_grad_(),))
-    assert torch.autograd.gradcheck(*follow, eps=1e-7, atol=1e-6)
+    assert_finite_differences(target, market, params)
     target, market = drawn(2, 60, 7)
-    compiled, plain = target.clone().requires_grad_(), target.clone().requires_grad_()
-    equity, expected = account(compiled, market, params, threads=2), scanned(plain, market, params)
-    equity.square().sum().backward()
-    expected.square().sum().backward()
-    assert compiled.grad is not None
-    assert plain.grad is not None
-    assert ((equity - expected).abs() / (1 + expected.abs())).max() < 1e-10
-    assert ((compiled.grad - plain.grad).abs() / (1 + plain.grad.abs())).max() < 1e-10
+    assert_plain_loop(target, market, params)
+    equity = account(target, market, params)
     assert (equity - account(target, replace(market, charges=None), params)).abs().max() > 0.01
 
 
