@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,15 @@ from flows.config.wall_clock import clock
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence
 from flows.scheduling.alerts import notify
-from flows.scheduling.deployments import POOL, SCHEDULED, workers_online
-from flows.scheduling.schedules import active, of_client
+from flows.scheduling.deployments import POOL, workers_online
+from flows.scheduling.schedules import of_client
+from flows.scheduling.watched_schedules import concerns_of, watched_schedules
 from flows.server.environment import attend_run
 from storage.files import write_whole
 from tasks.artifacts.day import markdown
 from tasks.operations.concerns import Concern, look
 from tasks.report.markup import Table
+from tasks.run.runs import accounts_run
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -52,7 +54,7 @@ def watchdog(home: Path | None = None, accounts: list[str] | None = None) -> "St
 
 def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
     now = clock()
-    concerns = (*look(folder, now, {*accounts, *_scheduled()}), *on_server(now))
+    concerns = (*look(folder, now, {*accounts, *_scheduled()}), *on_server(now, accounts_run(folder)))
     fresh, over = changes(folder, concerns)
     create_markdown_artifact(
         markdown=markdown(
@@ -83,10 +85,14 @@ def _scheduled() -> set[str]:
         return {account for _, account in of_client(client, switched_on=False)}
 
 
-def on_server(now: datetime) -> tuple[Concern, ...]:
-    """Return the concerns known to Prefect's server: late runs, no worker, a schedule that is switched off."""
+def on_server(now: datetime, traded: Collection[str]) -> tuple[Concern, ...]:
+    """Return the concerns known to Prefect's server: late runs, no worker, and schedules that cannot run.
+
+    `traded` are the accounts that daily runs have begun a day of.
+    """
     with get_client(sync_client=True) as client:
-        return (*_late(client, now), *_workerless(client), *_paused(client))
+        watched = watched_schedules(client, traded)
+        return (*_late(client, now), *_workerless(client), *concerns_of(client, watched, traded))
 
 
 def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...], tuple[str, ...]]:
@@ -124,15 +130,3 @@ def _workerless(client: "SyncPrefectClient") -> list[Concern]:
     if workers_online(client):
         return []
     return [Concern(key="worker", text=f"no worker of the pool {POOL} is online; `turbodmt up` starts one")]
-
-
-def _paused(client: "SyncPrefectClient") -> list[Concern]:
-    return [
-        Concern(
-            key=f"paused:{deployment.name}",
-            text=f"the schedule of {deployment.name} is switched off, so nothing of it runs by itself; switch it on on "
-            "the deployment's page",
-        )
-        for deployment in client.read_deployments()
-        if deployment.name in SCHEDULED and not active(deployment)
-    ]

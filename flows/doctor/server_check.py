@@ -35,7 +35,7 @@ def server_checks(home: Path) -> list[CheckAnswer]:
             return [
                 _check("prefect server", f"runs go to {api}, which answers", ""),
                 _worker(client),
-                *_schedules(client),
+                *_schedules(client, home),
                 _automations(client),
             ]
     except PrefectUnreachable as error:
@@ -65,23 +65,26 @@ def _worker(client: "SyncPrefectClient") -> CheckAnswer:
     return _check("worker", f"{online} online in the pool {POOL}", "" if online else "start one with `turbodmt up`")
 
 
-def _schedules(client: "SyncPrefectClient") -> list[CheckAnswer]:
-    from flows.scheduling.deployments import SCHEDULED
-    from flows.scheduling.schedules import active
+def _schedules(client: "SyncPrefectClient", home: Path) -> list[CheckAnswer]:
+    from flows.scheduling.watched_schedules import watched_schedules
 
-    known = {deployed.name: deployed for deployed in client.read_deployments()}
     found = []
-    for name in SCHEDULED:
-        deployment = known.get(name)
-        if deployment is None:
-            found.append(_check(f"schedule {name}", "not deployed", "deploy it with `turbodmt up`"))
-        elif not active(deployment):
-            found.append(_check(f"schedule {name}", "switched off", "switch it on on the deployment's page"))
-        else:
-            at = _next(client, deployment.id)
-            detail = f"active, next {at:%Y-%m-%d %H:%M} UTC" if at else "active, no run is planned yet"
-            found.append(_check(f"schedule {name}", detail, ""))
+    for each in watched_schedules(client, _traded(home)):
+        at = None if each.key else _next(client, each.deployment.id)
+        detail = f"active, next {at:%Y-%m-%d %H:%M} UTC" if at else "active, no run is planned yet"
+        found.append(_check(f"schedule {each.name}", each.what or detail, each.remedy))
     return found
+
+
+def _traded(home: Path) -> frozenset[str]:
+    """Return the accounts that daily runs have begun a day of; none where the store fails a check of its own."""
+    from storage.errors import StoreError
+    from tasks.run.runs import accounts_run
+
+    try:
+        return accounts_run(home)
+    except StoreError:
+        return frozenset()
 
 
 def _next(client: "SyncPrefectClient", deployment: Any) -> datetime | None:

@@ -62,12 +62,12 @@ def deploy(environment: Mapping[str, str]) -> None:
         ensure(client)
 
 
-def workers_online(client: "SyncPrefectClient") -> int:
+def workers_online(client: "SyncPrefectClient", pool: str = POOL) -> int:
     """Return how many workers of the pool are online."""
     from prefect.client.schemas.objects import WorkerStatus
 
-    there = any(pool.name == POOL for pool in client.read_work_pools())
-    workers = client.read_workers_for_work_pool(POOL) if there else []
+    there = any(known.name == pool for known in client.read_work_pools())
+    workers = client.read_workers_for_work_pool(pool) if there else []
     return sum(worker.status is WorkerStatus.ONLINE for worker in workers)
 
 

@@ -15,8 +15,8 @@ _LOOKED_THROUGH = 200
 def next_runs(home: Path, account: str | None = None) -> tuple[list[str], list[str]]:
     """Return the next scheduled runs as `time, deployment`, soonest first, and warnings.
 
-    With an account, the runs that trade it; else all that trade or train. Both lists are empty if no server is
-    configured: nothing is scheduled then.
+    With an account, the runs that trade it, and a warning of each of its schedules that cannot run; else all that
+    trade or train. Both lists are empty if no server is configured: nothing is scheduled then.
     """
     if not named_by_user(home) and join(home) is None:
         return [], []
@@ -24,7 +24,7 @@ def next_runs(home: Path, account: str | None = None) -> tuple[list[str], list[s
     read_settings()
     try:
         with reached():
-            return _ask(account), []
+            return _ask(account), [] if account is None else _obstacles(account)
     except PrefectUnreachable as error:
         return [], [str(error)]
 
@@ -62,3 +62,19 @@ def _ask(account: str | None) -> list[str]:
         for run in runs
         if run.expected_start_time
     ]
+
+
+def _obstacles(account: str) -> list[str]:
+    """Return a sentence on each thing that keeps the schedules of the account from running."""
+    from prefect.client.orchestration import get_client
+
+    from flows.scheduling.deployments import POOL, workers_online
+    from flows.scheduling.watched_schedules import watched_schedules
+
+    with get_client(sync_client=True) as client:
+        watched = [each for each in watched_schedules(client, {account}) if account in each.accounts]
+        found = [f"{each.what}; {each.remedy}" for each in watched if each.key]
+        ours = [each for each in watched if each.deployment is not None and each.deployment.work_pool_name == POOL]
+        if ours and not workers_online(client):
+            found.append(f"no worker of the pool {POOL} is online; `turbodmt up` starts one")
+    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.config.wall_clock import clock
 from flows.planning.deployed_accounts import ACCOUNT, TAG, TAKEN
-from flows.scheduling.schedules import cron_schedule
+from flows.scheduling.schedules import cron_schedule, is_daily
 from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Most symbols that are listed one by one.
 MOST_NAMED = 5
-_FLOW, _PATTERN = "daily", "daily-equities"
+_PATTERN = "daily-equities"
 _SLUG = "after-close"
 
 
@@ -169,7 +169,7 @@ def renew(client: "SyncPrefectClient") -> None:
 
 def daily_deployments(deployments: Sequence[Any]) -> list[Any]:
     """Return the deployments of the daily flow."""
-    return [deployment for deployment in deployments if (deployment.entrypoint or "").endswith(f":{_FLOW}")]
+    return [deployment for deployment in deployments if is_daily(deployment)]
 
 
 def _create(client: "SyncPrefectClient", wanted: Own, daily: "Daily", pattern: Any) -> None:

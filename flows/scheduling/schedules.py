@@ -9,10 +9,37 @@ if TYPE_CHECKING:
 
     from exchange.sessions.closing_times import Daily
 
+#: Deployments asked for at once; Prefect's server lists no more than 200.
+_PAGE = 200
+
 
 def active(deployment: Any) -> bool:
     """Return whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
     return not deployment.paused and any(schedule.active for schedule in deployment.schedules)
+
+
+def is_daily(deployment: Any) -> bool:
+    """Return whether the deployment runs the daily flow, from its file or its module."""
+    return (deployment.entrypoint or "").replace(":", ".").endswith(".daily")
+
+
+def accounts_of(deployment: Any) -> tuple[str, ...]:
+    """Return the accounts that a deployment of the daily flow trades: a schedule may name another than the deployment.
+
+    A run without an account trades the flow's default one.
+    """
+    given = [{**(deployment.parameters or {}), **(schedule.parameters or {})} for schedule in deployment.schedules]
+    return tuple(dict.fromkeys(str(each.get("account", "daily")) for each in given or [deployment.parameters or {}]))
+
+
+def all_deployments(client: "SyncPrefectClient") -> list[Any]:
+    """Return every deployment of the server, also where there are more than it lists at once."""
+    found: list[Any] = []
+    while page := client.read_deployments(limit=_PAGE, offset=len(found)):
+        found += page
+        if len(page) < _PAGE:
+            break
+    return found
 
 
 def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, str]]:
@@ -39,13 +66,12 @@ def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, 
 
 
 def of_client(client: "SyncPrefectClient", *, switched_on: bool) -> list[tuple[str, str]]:
-    """Return each deployment of the daily flow that has a schedule, with its account."""
+    """Return each deployment of the daily flow that has a schedule, with each account that it trades."""
     return [
-        (deployment.name, str((deployment.parameters or {}).get("account", "daily")))
-        for deployment in client.read_deployments()
-        if deployment.schedules
-        and (deployment.entrypoint or "").endswith(":daily")
-        and (active(deployment) or not switched_on)
+        (deployment.name, account)
+        for deployment in all_deployments(client)
+        if deployment.schedules and is_daily(deployment) and (active(deployment) or not switched_on)
+        for account in accounts_of(deployment)
     ]
 
 

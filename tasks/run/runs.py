@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 from storage.accounts import cash_flows as flow_store
 from storage.database import Connection, connect
@@ -89,6 +90,12 @@ def _out_of_time(job: Job) -> DayAnswer | None:
         f"{job.as_of}; its position is kept, and its next bar settles it"
     )
     return answer.model_copy(update={"state": DayState.DONE, "waiting": (), "warnings": (*answer.warnings, missed)})
+
+
+def accounts_run(home: Path) -> frozenset[str]:
+    """Return the accounts of which a daily run has begun a day. Raises StoreError."""
+    with connect(home) as store:
+        return frozenset(record.run.account for record in runs.newest_runs(store, DAILY))
 
 
 def last_day(job: Job) -> date | None:

@@ -63,10 +63,10 @@ def test_a_concern_is_told_once_and_no_secret_with_it(
         first = watchdog(home=home, return_state=True)
         watchdog(home=home)
         assert len(posted) == 1
-        assert posted[0]["title"] == "TurboDMT: 1 new, 1 over, 1 in all"
+        assert posted[0]["title"] == "TurboDMT: 3 new, 1 over, 3 in all"
         assert "no worker of the pool turbodmt is online; `turbodmt up` starts one." in posted[0]["text"]
         assert posted[0]["text"].endswith("Over: late.")
-    assert (first.type, first.message) == ("COMPLETED", "worker")
+    assert (first.type, first.message) == ("COMPLETED", "worker; missing:daily-crypto; missing:watchdog")
     assert "s3cr3t-word" not in caplog.text
     assert "s3cr3t-word" not in "".join(path.read_text() for path in home.glob("*.json"))
 
@@ -78,7 +78,7 @@ def test_what_could_not_be_told_is_told_at_the_next_look(home: Path, monkeypatch
     with receiver() as (address, posted):
         monkeypatch.setenv(WEBHOOK, address)
         watchdog(home=home)
-    assert [message["title"] for message in posted] == ["TurboDMT: 1 new, 0 over, 1 in all"]
+    assert [message["title"] for message in posted] == ["TurboDMT: 3 new, 0 over, 3 in all"]
 
 
 def test_what_is_new_and_what_is_over_is_told_from_what_was_remembered(tmp_path: Path) -> None:
