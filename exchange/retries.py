@@ -18,8 +18,8 @@ class Transient(Exception):
         self.wait_s = wait_s
 
 
-def retried(ask: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer:
-    """Return the result of `ask`, after at most five tries; waits are those requested, else 1, 2, 4, 8 seconds.
+def retried(ask: Callable[[], Answer], sleep: Callable[[float], None], tries: int = TRIES) -> Answer:
+    """Return the result of `ask`, after at most this many tries; waits are those requested, else 1, 2, 4, 8 seconds.
 
     Raises Transient if the last try fails too, and any other exception of `ask` at once.
 
@@ -32,7 +32,7 @@ def retried(ask: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer
     ('taken', [3.0, 2.0])
     """
     retrying = Retrying(
-        stop=stop_after_attempt(TRIES),
+        stop=stop_after_attempt(tries),
         retry=retry_if_exception_type(Transient),
         wait=_wait_s,
         sleep=sleep,

@@ -18,6 +18,7 @@ from flows.server.environment import attend_run
 from tasks.artifacts.model_card import publish_newest_card
 from tasks.data.fx_rates import with_fx_rates
 from tasks.models.retrain import TrainAnswer
+from tasks.notices.excess_rates import above_zero
 from tasks.prefect_tasks import ingest, inspect_past
 from tasks.prefect_tasks import train as train_now
 
@@ -62,7 +63,8 @@ def _run(given: Mapping[str, object], as_of: date | None, named: str | None) -> 
     job = with_fx_rates(job)
     answer = train_now(job)
     publish_newest_card(job)
-    answer = answer.model_copy(update={"warnings": (*gate.held_back.values(), *gate.warnings)})
+    warnings = (*gate.held_back.values(), *gate.warnings, *above_zero(job.policy.costs.financing))
+    answer = answer.model_copy(update={"warnings": warnings})
     return ended_well(answer.to_json(), in_words(answer))
 
 

@@ -31,15 +31,18 @@ _ELSEWHERE = re.compile(r"[.=]")
 class YahooBars:
     """Closed daily bars at the prices that were traded, with closes adjusted for splits and dividends.
 
-    `history` queries Yahoo; tests pass another function. `sleep` waits between tries.
+    `history` queries Yahoo; tests pass another function. `sleep` waits between the `tries` of each query.
     """
 
     name = "yahoo"
     streaming = True
 
-    def __init__(self, history: History | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, history: History | None = None, sleep: Callable[[float], None] = time.sleep, tries: int = TRIES
+    ) -> None:
         self._history = _queried if history is None else history
         self._sleep = sleep
+        self._tries = tries
         self._currency: dict[str, str] = {}
 
     def symbols(self) -> tuple[str, ...]:
@@ -75,10 +78,11 @@ class YahooBars:
         since = request.since[symbol]
         try:
             # Always fetch until today: later splits are needed to compute the price at which a bar was traded.
-            frame = retried(lambda: self._history(symbol, since), self._sleep)
+            frame = retried(lambda: self._history(symbol, since), self._sleep, self._tries)
         except Transient as failure:
+            within = "at the first try" if self._tries == 1 else f"within {self._tries} tries"
             raise SourceUnavailable(
-                f"yahoo did not answer for {symbol} within {TRIES} tries (last: {failure}); check the symbol's "
+                f"yahoo did not answer for {symbol} {within} (last: {failure}); check the symbol's "
                 "spelling and the network, or try again later"
             ) from failure
         currency = spelled(frame.attrs.get("currency"))

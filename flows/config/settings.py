@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     rates: str | None = Field(
         default=None,
         pattern=r"^(bills|yahoo|constant:-?\d*\.?\d+|file:.+)$",
-        description="yearly interest rates; none: yahoo for Yahoo's bars, 0 where prices are in USDT or another coin "
-        "that stands for a dollar, and bills for the rest",
+        description="yearly interest rates; none: yahoo for Yahoo's bars and for prices of Binance in coins that stand "
+        "for a dollar, and bills for the rest",
     )
     borrow_spread: Rate = Field(default=0.015, description="what borrowed money costs above the rate, a fraction")
     cash_spread: Rate = Field(default=0.005, description="what cash earns below the rate, a fraction")

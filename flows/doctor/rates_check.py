@@ -15,6 +15,7 @@ from storage.ledger import accounts as account_names
 from strategy.account.interest_rates import CARRIED_DAYS, FinancingTerms, RateSeries
 from strategy.builtin.registry import BUILT_IN
 from tasks.data.rates import CONSTANT
+from tasks.notices.excess_rates import above_zero
 from tasks.run.kept_terms import Terms, newest_terms
 
 _REMEDY = "set financing_rate = 0.05 in settings.toml, or rates that reach to the newest bars"
@@ -49,6 +50,8 @@ def _open_accounts(home: Path) -> list[str]:
 
 
 def _of_terms(terms: FinancingTerms) -> str:
+    if terms.lacking is not None:
+        return above_zero(terms)[0]
     return _flat(terms.flat_rate) if terms.flat_rate is not None else _reach(terms.risk_free)
 
 

@@ -66,6 +66,29 @@ class RateSeries:
         self._demand(row, day)
         return self.rates[row]
 
+    def has(self, day: date) -> bool:
+        """Return whether a rate stands on the day: whether `at` returns one."""
+        row = bisect_right(self.dates, day) - 1
+        return row >= 0 and (self.unending or day - self.dates[row] <= timedelta(days=CARRIED_DAYS))
+
+    def lacks(self, first: date, last: date) -> date | None:
+        """Return the earliest day from first to last on which no rate stands; None if one stands on all of them.
+
+        >>> bills = RateSeries(name="bills", dates=(date(2018, 11, 1),), rates=(Decimal("0.0218"),))
+        >>> bills.lacks(date(2018, 11, 5), date(2018, 12, 16)), bills.lacks(date(2018, 11, 5), date(2018, 12, 17))
+        (None, datetime.date(2018, 12, 17))
+        """
+        if not self.has(first):
+            return first
+        begin = bisect_right(self.dates, first) - 1
+        for row in range(begin, len(self.dates)):
+            end = self.dates[row] + timedelta(days=CARRIED_DAYS)
+            if self.unending or end >= last:
+                return None
+            if row + 1 == len(self.dates) or self.dates[row + 1] > end + timedelta(days=1):
+                return end + timedelta(days=1)
+        return None
+
     def rows(self, dates: Sequence[date] | TimeArray) -> NDArray[np.int64]:
         """Return the row in force on each date, (T,). Raises RatesMissing as `at` does."""
         days = np.asarray(dates, dtype="datetime64[D]")
@@ -126,17 +149,16 @@ NO_RATE = constant(_ZERO)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinancingRates:
-    """The yearly rates of a day, fractions: on borrowed money, on cash, on short positions, and the risk-free one."""
+    """The yearly rates that move money on a day, fractions: on borrowed money, on cash and on short positions."""
 
     borrow: Decimal
     cash: Decimal
     short: Decimal
-    risk_free: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RateArrays:
-    """The rates of T days as `FinancingRates` has them, float64 (T,)."""
+    """The rates of T days as `FinancingRates` has them, and the risk-free ones, float64 (T,)."""
 
     borrow: FloatArray
     cash: FloatArray
@@ -145,16 +167,26 @@ class RateArrays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LackingRates:
+    """A series that has no rate for a run's last day, by its name, and the date of its last rate (None: none known)."""
+
+    name: str
+    last: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinancingTerms:
     """What borrowed money, cash and short positions cost or earn; spreads and fee are yearly fractions.
 
     With r the rate of `rates`, borrowed money costs r + borrow_spread, cash earns max(0, r − cash_spread) and short
     positions cost short_fee. `risk_free` is what excess returns subtract; it differs from `rates` where an account's
-    cash earns nothing, as a stablecoin's does.
+    cash earns nothing, as a stablecoin's does. There a rate that is not known moves no money: excess returns are then
+    above 0 throughout, and `lacking` is the series that should have had the rate.
     """
 
     rates: RateSeries
     risk_free: RateSeries
+    lacking: LackingRates | None = None
     borrow_spread: Decimal = Decimal("0.015")
     cash_spread: Decimal = Decimal("0.005")
     short_fee: Decimal = Decimal("0.005")
@@ -176,19 +208,18 @@ class FinancingTerms:
         return self.short_fee if zero and self.borrow_spread == self.short_fee else None
 
     def at(self, day: date) -> FinancingRates:
-        """Return the rates of the day. Raises RatesMissing.
+        """Return the rates of the day that move money. Raises RatesMissing.
 
         >>> two = constant(Decimal("0.02"))
         >>> rates = FinancingTerms(rates=two, risk_free=two).at(date(2020, 1, 2))
-        >>> rates.borrow, rates.cash, rates.short, rates.risk_free
-        (Decimal('0.035'), Decimal('0.015'), Decimal('0.005'), Decimal('0.02'))
+        >>> rates.borrow, rates.cash, rates.short
+        (Decimal('0.035'), Decimal('0.015'), Decimal('0.005'))
         """
         rate = self.rates.at(day)
         return FinancingRates(
             borrow=rate + self.borrow_spread,
             cash=max(_ZERO, rate - self.cash_spread),
             short=self.short_fee,
-            risk_free=self.risk_free.at(day),
         )
 
     def on(self, dates: Sequence[date] | TimeArray) -> RateArrays:

@@ -26,6 +26,7 @@ from strategy.signals.strategies import Strategy
 from tasks.audit.window import AuditAnswer, Audited, AuditRefused, AuditRequest, audited
 from tasks.backtest.measured import measure
 from tasks.backtest.run import Window, backtest
+from tasks.notices.excess_rates import above_zero
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 
@@ -107,7 +108,7 @@ def headline(
             for name, row in rows.items()
         ),
         verdict=verdict(figures, known.symbols[0], days_right_needed(CLAIMED.sharpe, returns, days_per_year)),
-        warnings=known.warnings,
+        warnings=(*known.warnings, *above_zero(job.policy.costs.financing)),
     )
 
 

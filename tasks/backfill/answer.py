@@ -22,7 +22,7 @@ from strategy.signals.strategies import Strategy
 from tasks.backfill.answer_model import BackfillAnswer, ModelChangeAnswer
 from tasks.backfill.run import Filled
 from tasks.backfill.runs import Backfill
-from tasks.backtest.measured import measure
+from tasks.backtest.measured import measure_account
 from tasks.daily.account_history import replay_until
 from tasks.daily.account_state import account_config
 from tasks.notices.impact import without_impact
@@ -48,7 +48,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         digest = data_sha256(with_columns(store, job.source, bars, job.policy.strategy.columns))
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
         unmoved = _without_impact(store, job, recorded, bars)
-        measured = measure(recorded, instruments, job.policy.costs.financing)
+        measured = measure_account(recorded, instruments, job.policy.costs.financing)
         given = changes_given(store, job.account, date.min, date.max)
         waits = waiting(store, filled.last)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())

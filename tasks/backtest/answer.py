@@ -6,6 +6,7 @@ from datetime import date
 
 from pydantic import JsonValue
 
+from strategy.account.interest_rates import NO_RATE
 from strategy.evaluation.costs import Charges, Rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
@@ -35,7 +36,8 @@ class CostsAnswer(Answer):
 
     Either `financing_rate` is the flat rate, or
     `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
-    cash earns the rate less `cash_spread`.
+    cash earns the rate less `cash_spread`. `risk_free` names the series above which excess returns are; null where
+    they are above 0.
     """
 
     fees: Exact
@@ -61,6 +63,7 @@ class CostsAnswer(Answer):
     borrow_spread: float | None
     cash_spread: float | None
     short_fee_rate: float | None
+    risk_free: str | None = None
     fx_profit: Exact | None = None
     fx_profit_pct_per_year: float | None = None
     fx_bps: dict[str, float] | None = None
@@ -216,6 +219,7 @@ def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
         borrow_spread=None if flat else float(terms.borrow_spread),
         cash_spread=None if flat else float(terms.cash_spread),
         short_fee_rate=None if flat else float(terms.short_fee),
+        risk_free=None if terms.risk_free == NO_RATE else terms.risk_free.name,
     )
     if not at.fx_bps:
         return answer

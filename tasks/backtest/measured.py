@@ -1,6 +1,7 @@
 """Metrics of an exact account: its returns, measured against those of cash."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,18 @@ from strategy.market.instruments import Instrument, account_days_per_year
 def measure(replayed: Replay, instruments: Mapping[str, Instrument], financing: FinancingTerms) -> Metrics:
     """Return the metrics of an account on these terms of financing, annualised by its account days."""
     return metrics(equity_of(replayed), turnovers(replayed), days_per_year(instruments), cash_of(replayed, financing))
+
+
+def measure_account(replayed: Replay, instruments: Mapping[str, Instrument], financing: FinancingTerms) -> Metrics:
+    """Return the metrics of an account of days, without the ratios of excess returns where a rate is not known.
+
+    Those of a backtest are above 0 then; an account's would change what they are measured against from day to day.
+    """
+    days = [snapshot.account.as_of for snapshot in replayed.snapshots]
+    if financing.lacking is None and financing.risk_free.lacks(days[0], days[-1]) is None:
+        return measure(replayed, instruments, financing)
+    raw = metrics(equity_of(replayed), turnovers(replayed), days_per_year(instruments))
+    return replace(raw, sharpe=None, sortino=None, rate_mean=None)
 
 
 def cash_of(replayed: Replay, financing: FinancingTerms) -> RiskFree:

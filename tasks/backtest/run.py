@@ -38,6 +38,7 @@ from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
+from tasks.notices.excess_rates import above_zero
 from tasks.notices.exposure_limits import limits_decided_often
 from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
@@ -200,6 +201,7 @@ def _of_costs(accounts: "_Accounts", terms: TradingTerms, replays: Mapping[str, 
     subject = next(iter(replays.values()))
     return [
         *high_rates(terms.costs.financing),
+        *above_zero(terms.costs.financing),
         *unused_maker_fees(accounts.job.policy.config),
         *cut_orders(replays, accounts.market.bars),
         *without_impact(subject.fills, accounts.quotes, terms),

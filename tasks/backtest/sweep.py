@@ -43,6 +43,7 @@ from tasks.backtest.sweep_chunks import (
 from tasks.data.fx_rates import with_fx_rates
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
+from tasks.notices.excess_rates import above_zero
 from tasks.notices.exposure_limits import RARE_SHARE, limits_decided_often
 from tasks.notices.high_rates import high_rates
 from tasks.notices.maker_fees import unused_maker_fees
@@ -165,15 +166,16 @@ def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source:
         *gate.warnings,
         *chosen_in_hindsight(market.instruments),
         *_slower(work),
-        *_high_rates(points),
+        *_of_rates(points),
         *unused_maker_fees(job.policy.config),
     )
     return Ready(job=gate.job, market=market, work=work, warnings=warnings)
 
 
-def _high_rates(points: Sequence[Point]) -> list[str]:
+def _of_rates(points: Sequence[Point]) -> list[str]:
     every = dict.fromkeys(point.costs.financing for point in points)
-    return list(dict.fromkeys(sentence for financing in every for sentence in high_rates(financing)))
+    found = [sentence for financing in every for sentence in (*high_rates(financing), *above_zero(financing))]
+    return list(dict.fromkeys(found))
 
 
 def _slower(work: Sequence[Work]) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from storage.bars import instruments as instrument_store
 from storage.database import connect
+from strategy.account.interest_rates import NO_RATE, FinancingTerms
 from strategy.backtest.day_loop import turnovers
 from strategy.evaluation.metrics import drawdowns
 from strategy.evaluation.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
@@ -216,7 +217,7 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
             ("Financing", paid.financing, f"{series} plus {terms.borrow_spread:.1%} a year on what is borrowed"),
             ("Short fee", paid.short_fee, f"{terms.short_fee:.1%} a year of short positions"),
             ("All", paid.total, "all that was paid; interest earned is not taken off"),
-            ("Interest earned", paid.interest, f"{series} less {terms.cash_spread:.1%} a year on cash"),
+            ("Interest earned", paid.interest, _earned(terms)),
         ]
     if at.fx_bps:
         lines.append(("FX profit", paid.fx_profit, "what exchange rates brought; in the returns, and no cost"))
@@ -224,6 +225,12 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
         CostLine(name=name, paid=money(value), per_year=_yearly(paid.per_year(value)), terms=terms)
         for name, value, terms in lines
     )
+
+
+def _earned(terms: FinancingTerms) -> str:
+    if terms.risk_free not in (NO_RATE, terms.rates):
+        return f"cash earns nothing; Sharpe ratios are of returns above {terms.risk_free.name}"
+    return f"{terms.rates.name} less {terms.cash_spread:.1%} a year on cash"
 
 
 def _yearly(share_per_year: float | None) -> str:

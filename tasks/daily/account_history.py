@@ -19,7 +19,7 @@ from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
-from tasks.backtest.measured import measure
+from tasks.backtest.measured import measure_account
 from tasks.backtest.run import Tested
 from tasks.report.backtest_tables import Measured
 from tasks.report.charts import EquityPicture, Line
@@ -44,7 +44,9 @@ def account_history(job: Job) -> AccountHistory:
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
     strategy, financing = str(job.policy.strategy), job.policy.costs.financing
-    tested = [Tested(label=strategy, replay=daily_replay, metrics=measure(daily_replay, instruments, financing))]
+    tested = [
+        Tested(label=strategy, replay=daily_replay, metrics=measure_account(daily_replay, instruments, financing))
+    ]
     if job.policy.strategy != BASELINE and bars:
         tested.append(_buy_and_hold(job, bars, instruments, daily_replay))
     dates = _dates(daily_replay)
@@ -86,7 +88,7 @@ def _buy_and_hold(
         daily_replay.snapshots[0].equity,
         config,
     )
-    return Tested(label=hold, replay=held, metrics=measure(held, traded, policy.costs.financing))
+    return Tested(label=hold, replay=held, metrics=measure_account(held, traded, policy.costs.financing))
 
 
 #: What is left out of the equity of an account that money was paid into or out of.

@@ -21,6 +21,7 @@ from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
+from tasks.notices.excess_rates import ratio_left_out
 from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
 from tasks.notices.left_over import left_over, left_over_warnings
@@ -66,6 +67,7 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
         *missed_since_last_answer(job),
         *unmoved(job),
         *high_rates(job.policy.costs.financing),
+        *_ratio_left_out(job),
         *unused_maker_fees(job.policy.config),
     ]
     with connect(job.home) as store:
@@ -91,6 +93,13 @@ def _terms_given(job: Job) -> tuple[str, ...]:
     with connect(job.home) as store:
         decided = ledger.last_decided(store, job.account, before=job.as_of)
         return changes_given(store, job.account, decided or date.min, job.as_of)
+
+
+def _ratio_left_out(job: Job) -> list[str]:
+    """Return a warning if the account's Sharpe ratio is left out for want of a rate."""
+    with connect(job.home) as store:
+        opened = ledger.first_day(store, job.account)
+    return ratio_left_out(job.policy.costs.financing, opened or job.as_of, job.as_of)
 
 
 def _refused(job: Job) -> tuple[str, ...]:

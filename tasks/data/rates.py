@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from exchange.ports import BarSource, SourceUnavailable
+from exchange.ports import BarSource, SourceRefused, SourceUnavailable
 from storage.bars import rates as rate_store
 from storage.database import connect
-from strategy.account.dated_rates import LEAST_RATE, MOST_RATE, DatedRate, demand_sound
-from strategy.account.interest_rates import CARRIED_DAYS, RateSeries, RatesMissing, constant
+from strategy.account.dated_rates import LEAST_RATE, MOST_RATE, DatedRate, RatesRefused, demand_sound
+from strategy.account.interest_rates import CARRIED_DAYS, LackingRates, RateSeries, RatesMissing, constant
 from strategy.exit_codes import UsageError
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,26 @@ def rate_series(wanted: RatesWanted, open_yahoo: Callable[[], BarSource] | None 
     return series
 
 
+def dollar_rates(wanted: RatesWanted, open_yahoo: Callable[[], BarSource] | None = None) -> RateSeries | LackingRates:
+    """Return the dollar's rates, above which the excess returns of a coin's account are; see `rate_series`.
+
+    They move no money: a series without a rate for the run's day is returned as lacking, and Yahoo, which is asked
+    once, may be out of reach or give what the gate refuses. Raises what `rate_series` raises for other series.
+    """
+    try:
+        series = rate_series(wanted, open_yahoo or _yahoo_once)
+    except (SourceUnavailable, SourceRefused, RatesRefused) as failure:
+        if wanted.source != YAHOO:
+            raise
+        log.warning("Yahoo gives no rates of the dollar (%s); they move no money.", failure)
+        with connect(wanted.home) as store:
+            known = rate_store.load(store, wanted.source)
+        if known is None:
+            return LackingRates(name=wanted.source, last=None)
+        series = known
+    return series if series.has(wanted.as_of) else LackingRates(name=series.name, last=series.dates[-1])
+
+
 def _delivered(wanted: RatesWanted, newest: date | None, open_yahoo: Callable[[], BarSource]) -> Sequence[DatedRate]:
     """Return the rates of the source, checked; of Yahoo those after the newest stored, empty where that is enough."""
     if wanted.source == YAHOO:
@@ -87,6 +107,12 @@ def _yahoo() -> BarSource:
     from exchange.bars.yahoo import YahooBars
 
     return YahooBars()
+
+
+def _yahoo_once() -> BarSource:
+    from exchange.bars.yahoo import YahooBars
+
+    return YahooBars(tries=1)
 
 
 def _of_yahoo(wanted: RatesWanted, newest: date | None, open_yahoo: Callable[[], BarSource]) -> Sequence[DatedRate]:

@@ -80,7 +80,7 @@ def metrics_table(measured: Sequence[Measured], days: int) -> Table:
 
 def _above_cash(measured: Sequence[Measured], days: int) -> tuple[tuple[str, list[str]], ...]:
     """Return the rate that the Sharpe ratios are above, and the ratios without it; nothing where it was 0."""
-    if not any(column.metrics.rate_mean for column in measured):
+    if all(column.metrics.rate_mean == 0 or column.metrics.sharpe_raw is None for column in measured):
         return ()
     return (
         ("Sharpe ratio above a rate of 0", [a_year(figure(column.metrics.sharpe_raw), days) for column in measured]),

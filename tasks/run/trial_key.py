@@ -54,12 +54,16 @@ def unread_financing(settings: Mapping[str, object]) -> frozenset[str]:
 def account_version(costs: Costs) -> int:
     """Return the version of the account at these costs, which says whose Sharpe ratios can be compared.
 
-    1: a flat rate of financing, and returns above a rate of 0. 2: dated rates, and returns above them.
+    1: a flat rate of financing, and returns above a rate of 0. 2: dated rates, and returns above them. 3: cash that
+    earns nothing, and returns above the rate of the dollar.
 
     >>> account_version(Costs())
     1
     """
-    return 1 if costs.financing.flat_rate is not None else 2
+    terms = costs.financing
+    if terms.flat_rate is not None:
+        return 1
+    return 2 if terms.rates == terms.risk_free else 3
 
 
 def configuration(

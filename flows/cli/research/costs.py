@@ -32,7 +32,7 @@ def shown_costs(costs: "CostsAnswer") -> str:
             "interest earned",
             costs.interest,
             costs.interest_pct_per_year,
-            f"{costs.rates} less {_rate(costs.cash_spread)} on cash",
+            _earned_at(costs),
         ),
     ]
     if costs.fx_profit is not None:
@@ -66,6 +66,12 @@ def _financed_at(costs: "CostsAnswer") -> str:
     if costs.rates is None:
         return f"{_rate(costs.financing_rate)} of what is borrowed or sold short"
     return f"{costs.rates} plus {_rate(costs.borrow_spread)} on what is borrowed"
+
+
+def _earned_at(costs: "CostsAnswer") -> str:
+    if costs.risk_free not in (None, costs.rates):
+        return f"cash earns nothing; Sharpe ratios are above {costs.risk_free}"
+    return f"{costs.rates} less {_rate(costs.cash_spread)} on cash"
 
 
 def _rate(fraction: float | None) -> str:

@@ -231,7 +231,8 @@ def _costs(costs: Costs, values: Mapping[str, Any]) -> Costs:
         series = constant_rate(values["rates"])
         # The cash of a coin that stands for a dollar earns nothing, whatever the rate of the dollar.
         coin = financing.rates != financing.risk_free
-        financing = replace(financing, rates=financing.rates if coin else series, risk_free=series)
+        rates = financing.rates if coin else series
+        financing = replace(financing, rates=rates, risk_free=series, lacking=None)
     return replace(
         costs,
         fee_bps=amounts.get("fee_bps", costs.fee_bps),

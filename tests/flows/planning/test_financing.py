@@ -12,7 +12,7 @@ from flows.planning.financing import with_rates
 from flows.planning.kept_terms import on_kept_terms
 from flows.planning.plan import Request, outline, plan
 from storage.database import DATABASE_NAME
-from strategy.account.interest_rates import RatesMissing
+from strategy.account.interest_rates import NO_RATE, LackingRates, RatesMissing
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Calendar, Instrument
 from tasks.run.job import Job
@@ -49,12 +49,12 @@ def job(given: dict[str, object], day: date | None = None) -> Job:
     [
         ("sample", None, "bills"),
         ("file:bars.csv", "USD", "bills"),
-        ("file:bars.csv", "USDT", "constant:0"),
-        ("binance", "USDT", "constant:0"),
+        ("file:bars.csv", "USDT", "bills"),
+        ("binance", "USDT", "yahoo"),
         ("binance", "EUR", "bills"),
         ("yahoo", "USD", "yahoo"),
         ("yahoo", None, "yahoo"),
-        ("yahoo", "USDT", "constant:0"),
+        ("yahoo", "USDT", "yahoo"),
     ],
 )
 def test_the_rates_fit_what_is_traded(source: str, currency: str | None, fitting: str) -> None:
@@ -67,10 +67,14 @@ def test_dollar_coins_pay_the_spread_alone_and_need_no_series(tmp_path: Path) ->
     for terms in (job(given).policy.costs.financing, plan_of(given).policy.costs.financing):
         rates = terms.at(date(2021, 6, 30))
         assert (rates.borrow, rates.cash, rates.short) == (Decimal("0.015"), 0, Decimal("0.005"))
-        assert rates.risk_free == 0
+        # The bills that fit it end before: its returns are above 0, and say so.
+        assert (terms.risk_free, terms.lacking) == (NO_RATE, LackingRates(name="bills", last=date(2018, 11, 30)))
+    known = job(given, LAST).policy.costs.financing
+    assert (known.risk_free.at(LAST), known.at(LAST).cash, known.lacking) == (Decimal("0.021815128251"), 0, None)
     # A series that is given is what excess returns are above, and cash earns nothing still.
-    rates = job({**given, "rates": "constant:0.02"}).policy.costs.financing.at(date(2021, 6, 30))
-    assert (rates.borrow, rates.cash, rates.risk_free) == (Decimal("0.015"), 0, Decimal("0.02"))
+    terms = job({**given, "rates": "constant:0.02"}).policy.costs.financing
+    rates = terms.at(date(2021, 6, 30))
+    assert (rates.borrow, rates.cash, terms.risk_free.name) == (Decimal("0.015"), 0, "constant:0.02")
 
 
 def plan_of(given: dict[str, object]) -> Job:
@@ -80,7 +84,7 @@ def plan_of(given: dict[str, object]) -> Job:
 
 def test_a_file_has_the_bills_as_long_as_they_last(tmp_path: Path) -> None:
     given = on_file(tmp_path, None, date(2019, 1, 31))
-    assert job(given, LAST).policy.costs.financing.at(LAST).risk_free == Decimal("0.021815128251")
+    assert job(given, LAST).policy.costs.financing.risk_free.at(LAST) == Decimal("0.021815128251")
     match = (
         r"the rates of bills have none between 2018-11-30 and 2019-01-15, .* --financing-rate 0\.05, .* --rates yahoo"
     )

@@ -43,7 +43,7 @@ def test_the_worked_days_of_the_method_settle_to_the_last_digit(worked: WorkedAc
             kind: cash for kind, cash in paid.items() if cash
         }
         assert (held.cash, held.equity) == (day.cash, day.equity)
-        risk_free = TERMS.at(before.as_of).risk_free * (day.day - before.as_of).days / 365
+        risk_free = TERMS.risk_free.at(before.as_of) * (day.day - before.as_of).days / 365
         assert float(held.equity / before.equity - 1 - risk_free) == pytest.approx(day.excess, abs=1e-17)
 
 

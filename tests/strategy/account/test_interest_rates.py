@@ -27,22 +27,23 @@ def test_the_last_rate_dated_on_or_before_a_day_is_in_force() -> None:
 
 def test_money_costs_the_rate_and_a_spread_and_cash_earns_it_less_a_spread_but_never_pays() -> None:
     cold, warm = TERMS.at(JANUARY), TERMS.at(FEBRUARY)
-    assert (cold.borrow, cold.cash, cold.short, cold.risk_free) == (D("0.011"), 0, D("0.005"), D("-0.004"))
-    assert (warm.borrow, warm.cash, warm.short, warm.risk_free) == (D("0.035"), D("0.015"), D("0.005"), D("0.02"))
+    assert (cold.borrow, cold.cash, cold.short) == (D("0.011"), 0, D("0.005"))
+    assert (warm.borrow, warm.cash, warm.short) == (D("0.035"), D("0.015"), D("0.005"))
 
 
 def test_arrays_hold_the_rates_of_single_days_to_the_last_bit() -> None:
     days = [JANUARY + timedelta(days=number) for number in range(60)]
     arrays, singles = TERMS.on(days), [TERMS.at(day) for day in days]
-    for name in ("borrow", "cash", "short", "risk_free"):
+    for name in ("borrow", "cash", "short"):
         assert getattr(arrays, name).tolist() == [float(getattr(rates, name)) for rates in singles]
+    assert arrays.risk_free.tolist() == [float(TERMS.risk_free.at(day)) for day in days]
     stamps = np.array(days, dtype="datetime64[us]")
     assert TERMS.on(stamps).borrow.tolist() == arrays.borrow.tolist()
 
 
 def test_a_rate_stands_for_45_days_and_no_longer() -> None:
     last = FEBRUARY + timedelta(days=CARRIED_DAYS)
-    assert TERMS.at(last).risk_free == D("0.02")
+    assert TERMS.risk_free.at(last) == D("0.02")
     beyond = last + timedelta(days=1)
     for asked in (lambda: TERMS.at(beyond), lambda: TERMS.on([JANUARY, beyond])):
         with pytest.raises(RatesMissing, match=r"none between 2016-02-01 and 2016-03-18.*--financing-rate.*constant:"):
@@ -86,7 +87,8 @@ def test_a_series_is_sorted_complete_and_finite(
 
 def test_a_flat_rate_charges_what_is_borrowed_and_sold_short_alike_and_frees_the_rest() -> None:
     rates = flat(D("0.05")).at(JANUARY)
-    assert (rates.borrow, rates.cash, rates.short, rates.risk_free) == (D("0.05"), 0, D("0.05"), 0)
+    assert (rates.borrow, rates.cash, rates.short) == (D("0.05"), 0, D("0.05"))
+    assert flat(D("0.05")).risk_free == NO_RATE
     assert flat(D("0.05")).flat_rate == D("0.05")
     assert TERMS.flat_rate is None
     assert FinancingTerms(rates=NO_RATE, risk_free=NEGATIVE_THEN_POSITIVE).flat_rate is None

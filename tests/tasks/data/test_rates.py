@@ -10,9 +10,9 @@ from exchange.bars.yahoo import YahooBars
 from exchange.ports import SourceUnavailable
 from exchange.retries import Transient
 from strategy.account.dated_rates import RatesRefused
-from strategy.account.interest_rates import RatesMissing
+from strategy.account.interest_rates import LackingRates, RateSeries, RatesMissing
 from strategy.exit_codes import Exit, UsageError
-from tasks.data.rates import RatesWanted, rate_series
+from tasks.data.rates import RatesWanted, dollar_rates, rate_series
 
 D = Decimal
 
@@ -92,3 +92,31 @@ def test_yahoo_is_asked_for_what_the_store_lacks_and_may_be_silent_for_45_days(t
     assert rate_series(wanted(tmp_path, "yahoo", as_of=date(2016, 2, 20)), silent) == later
     with pytest.raises(SourceUnavailable, match="yahoo did not answer for"):
         rate_series(wanted(tmp_path, "yahoo", as_of=date(2016, 2, 21)), silent)
+
+
+def test_the_dollars_rates_of_a_coin_are_asked_for_once_and_may_be_lacking(tmp_path: Path) -> None:
+    asked = 0
+
+    def history(symbol: str, since: date | None) -> pd.DataFrame:
+        nonlocal asked
+        asked += 1
+        raise Transient(f"no answer for {symbol} from {since}")
+
+    first = wanted(tmp_path, "yahoo", "USDT", as_of=date(2016, 1, 5))
+    assert dollar_rates(first, lambda: YahooBars(history, tries=1)) == LackingRates(name="yahoo", last=None)
+    assert asked == 1
+    known = dollar_rates(first, lambda: yahoo(["2016-01-04", "2016-01-05"]))
+    assert isinstance(known, RateSeries)
+    # The newest rate stands for 45 days, and is then lacking, as is one that the gate refuses.
+    assert dollar_rates(wanted(tmp_path, "yahoo", "USDT", date(2016, 2, 19)), silent) == known
+    lacking = LackingRates(name="yahoo", last=date(2016, 1, 5))
+    assert dollar_rates(wanted(tmp_path, "yahoo", "USDT", date(2016, 2, 20)), silent) == lacking
+    wrong = wanted(tmp_path, "yahoo", "USDT", date(2016, 2, 20))
+    assert dollar_rates(wrong, lambda: yahoo(["2016-02-19"], percent=90.0)) == lacking
+
+
+def test_a_coins_own_series_is_refused_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "percent.csv"
+    path.write_text("date,rate\n2015-12-31,5\n", encoding="utf-8")
+    with pytest.raises(RatesRefused, match="has the rate 5 on 2015-12-31"):
+        dollar_rates(wanted(tmp_path, f"file:{path}", "USDT"))
