@@ -1,8 +1,7 @@
 """Parity audit: daily runs through the real tasks, in a temporary home, against one backtest of the same days."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +25,8 @@ from strategy.backtest.fill_quotes import fill_quotes
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
+from tasks.audit.late_passes import late_parity
+from tasks.audit.parity_case import KEPT, Case
 from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import trade
@@ -43,29 +44,12 @@ from tasks.validation.gate import inspect, validate
 OpenSource = Callable[[], BarSource]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """An account to compare: its job on each of the days, and the model that decides (None for the rules)."""
-
-    name: str
-    jobs: tuple[Job, ...]
-    model_id: str | None
-
-    @property
-    def days(self) -> tuple[date, ...]:
-        """Return the account's days."""
-        return tuple(job.as_of for job in self.jobs)
-
-    def at(self, home: Path) -> Job:
-        """Return the job of the last day, in another home."""
-        return replace(self.jobs[-1], home=home)
-
-
 def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> ChecksAnswer:
     """Return the answer of `turbodmt audit parity`: decisions, orders, fills, entries and equity of every strategy.
 
-    Daily runs publish their bars day by day in one temporary home, the backtest all at once in another, both below the
-    job's home and removed at the end. Neither retrains or halts: a backtest of one model does neither.
+    Daily runs publish their bars day by day in one temporary home, the backtest all at once in another, and in a third
+    a symbol's bar comes late on some days; all are below the job's home and removed at the end. None retrains or
+    halts: a backtest of one model does neither.
     Raises AuditFailed, AuditRefused and what the tasks raise.
     """
     known = audited(job, request.start, open_source)
@@ -80,6 +64,7 @@ def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> Ch
     with (
         TemporaryDirectory(prefix=".parity-daily-", dir=job.home) as daily,
         TemporaryDirectory(prefix=".parity-backtest-", dir=job.home) as once,
+        TemporaryDirectory(prefix=".parity-passes-", dir=job.home) as divided,
     ):
         cases = [
             _case(replace(known, dates=days), strategy, Path(daily), models.get(strategy))
@@ -87,12 +72,14 @@ def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> Ch
         ]
         for model_id in models.values():
             if model_id is not None:
-                model_store.save(Path(daily), *model_store.read(job.home, model_id))
+                for home in (daily, divided):
+                    model_store.save(Path(home), *model_store.read(job.home, model_id))
         _run_daily(cases, lambda: source)
         checks: list[Checked] = []
         for case in cases:
             tested = _tested(case, Path(once), lambda: source)
             checks += parity(case.name, _recorded_replay(case), tested)
+        checks += late_parity([case.moved(Path(divided)) for case in cases], source, known.bars)
     warnings = [warning for _, absent in champions.values() for warning in absent]
     return answered(replace(known, dates=days), "parity", checks, warnings)
 
@@ -129,7 +116,7 @@ def _run_daily(cases: Sequence[Case], open_source: OpenSource) -> None:
         for case in cases:
             job = case.jobs[number]
             settle(job, PaperBroker)
-            signal(job, Champion(model_id=case.model_id, reason="the audit keeps who decides now"), barred)
+            signal(job, Champion(model_id=case.model_id, reason=KEPT), barred)
             trade(job, PaperBroker)
             reconcile(job)
 

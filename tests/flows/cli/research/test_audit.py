@@ -42,8 +42,10 @@ def test_a_parity_audit_is_a_table_of_the_days_between_its_dates(run: Run, file:
     assert "2021-02-26 to 2021-03-01" in ended.out
     rows = [line.split() for line in ended.out.splitlines() if line.endswith("  pass")]
     kinds = ("decisions", "orders", "fills", "entries", "equity")
-    assert rows[1:] == [[kind, "rules", "4", "0", "pass"] for kind in kinds]
-    assert "All 5 checks passed." in ended.out
+    assert rows[1:-1] == [[kind, "rules", "4", "0", "pass"] for kind in kinds]
+    # On Monday both symbols have a bar, and one of them comes late.
+    assert rows[-1] == ["passes", "rules", "1", "0", "pass"]
+    assert "All 6 checks passed." in ended.out
 
 
 def test_the_headline_names_the_claims_the_data_and_what_is_not_reproducible(run: Run, file: Path) -> None:
