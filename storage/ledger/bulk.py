@@ -12,6 +12,7 @@ from storage.ledger.row_codec import (
     DECISIONS,
     ENTRIES,
     FILLS,
+    FX_RATES,
     ORDERS,
     PASSES,
     SNAPSHOTS,
@@ -20,6 +21,7 @@ from storage.ledger.row_codec import (
     decision_row,
     entry_row,
     fill_row,
+    fx_row,
     order_row,
     pass_row,
     select_fills,
@@ -27,6 +29,7 @@ from storage.ledger.row_codec import (
 )
 from strategy.account.orders import OPEN_STATES, Fill, Order, ReasonCode
 from strategy.backtest.day_loop import Day
+from strategy.market.currencies import FxRate
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.drawdown_halt import RiskState
 
@@ -35,7 +38,7 @@ from strategy.portfolio.drawdown_halt import RiskState
 class SimulatedDay:
     """A day from its settlement to its orders, in the state in which the broker accepted them.
 
-    `day_pass` is its first pass; None if that has missed nothing.
+    `day_pass` is its first pass; None if that has missed nothing. `fx` are the exchange rates that it took.
     """
 
     settled: Day
@@ -43,6 +46,7 @@ class SimulatedDay:
     provenance: Provenance
     orders: tuple[Order, ...]
     day_pass: DayPass | None = None
+    fx: tuple[FxRate, ...] = ()
 
     @property
     def as_of(self) -> date:
@@ -71,6 +75,7 @@ def record(connection: Connection, account: str, days: Sequence[SimulatedDay], r
         insert_once(connection, ENTRIES, [entry_row(account, entry) for day in days for entry in day.settled.entries])
         insert_once(connection, SNAPSHOTS, [snapshot_row(account, day.settled.state.snapshot) for day in days])
         insert_once(connection, PASSES, [pass_row(account, day.as_of, day.day_pass) for day in days if day.day_pass])
+        insert_once(connection, FX_RATES, [fx_row(account, day.as_of, rate) for day in days for rate in day.fx])
         insert_once(connection, ORDERS, _order_rows(account, days))
         fresh = {order.order_id for day in days for order in day.orders}
         for day in days:

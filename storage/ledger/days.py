@@ -13,6 +13,7 @@ from storage.ledger.row_codec import (
     ENTRIES,
     FILLS,
     FIRST_PASS,
+    FX_RATES,
     MOST_PASSES,
     PASSES,
     SNAPSHOTS,
@@ -21,6 +22,7 @@ from storage.ledger.row_codec import (
     decision_row,
     entry_row,
     fill_row,
+    fx_row,
     pass_row,
     select_fills,
     snapshot_row,
@@ -30,6 +32,7 @@ from storage.typed_rows import column, read_all, read_first, scalar
 from strategy.account.orders import Fill
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day
+from strategy.market.currencies import FxRate
 from strategy.portfolio.decision import Decision, Status
 
 Decisions = tuple[Decision, ...]
@@ -203,6 +206,21 @@ def fx_profits(connection: Connection, account: str, until: date) -> tuple[Decim
         {"account": account, "until": until},
     ).fetchone()
     return None if row is None or row[1] is None else (Decimal(row[0] or 0), Decimal(row[1]))
+
+
+def record_fx_rates(connection: Connection, account: str, day: date, rates: Sequence[FxRate]) -> None:
+    """Record the exchange rates that the account took on the day. Raises LedgerConflict if others are stored."""
+    insert_once(connection, FX_RATES, [fx_row(account, day, rate) for rate in rates])
+
+
+def fx_taken_on(connection: Connection, account: str, day: date) -> tuple[FxRate, ...]:
+    """Return the exchange rates that the account took on the day, by unit; none before it has settled it."""
+    return read_all(
+        connection,
+        FxRate,
+        "SELECT unit, pair, dated, rate FROM fx_rates WHERE account = ? AND as_of = ? ORDER BY unit",
+        [account, day],
+    )
 
 
 def first_day(connection: Connection, account: str) -> date | None:

@@ -14,6 +14,7 @@ from storage.typed_rows import read_all
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order
 from strategy.account.state import Account, Entry, Position, Snapshot
+from strategy.market.currencies import FxRate
 from strategy.portfolio.decision import Decision
 
 DECISIONS = Table(
@@ -42,6 +43,7 @@ SNAPSHOTS = Table(
     key=("account", "as_of", "pass"),
     values=("cash", "equity", "drawdown", "positions", "unit_value"),
 )
+FX_RATES = Table(name="fx_rates", key=("account", "as_of", "unit"), values=("pair", "dated", "rate"))
 #: More passes than a day can have.
 MOST_PASSES = 1_000_000
 PASSES = Table(name="passes", key=("account", "as_of", "pass"), values=("symbols", "held_back", "behind"))
@@ -115,6 +117,11 @@ def entry_row(account: str, entry: Entry) -> Row:
         *(account, entry.as_of, str(entry.kind), entry.symbol),
         *(quantised(entry.cash), quantised(entry.quantity), profit),
     )
+
+
+def fx_row(account: str, day: date, rate: FxRate) -> Row:
+    """Return the exchange rate that the account took on the day as a row of FX_RATES."""
+    return (account, day, rate.unit, rate.pair, rate.dated, quantised(rate.rate))
 
 
 def snapshot_row(account: str, snapshot: Snapshot, number: int = 1) -> Row:

@@ -14,6 +14,7 @@ from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime
 from strategy.explain.sizes import Banded, Limited, Restrained, Sized, banded, limited, restrained, sized
 from strategy.market.bars import Bars
+from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
@@ -95,6 +96,11 @@ class Judgement:
     def as_of(self) -> date:
         """Return the day of the decisions."""
         return self.state.account.as_of
+
+    @property
+    def data_sha256(self) -> str:
+        """Return the hash of the bars, and of the closes that convert their prices."""
+        return data_sha256(self.bars, self.config.terms.costs.currencies.fx)
 
 
 def explanations(day: Judgement) -> tuple[Explanation, ...]:

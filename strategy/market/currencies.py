@@ -1,8 +1,8 @@
 """Currencies of an account: its own, and the dated closes of the pairs that convert prices into it."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from re import fullmatch
@@ -69,6 +69,16 @@ def pair_named(symbol: str, currency: str, base: str) -> CurrencyPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FxRate:
+    """A rate that an account took on a day: that of the close of `dated`, for one `unit` of prices."""
+
+    unit: str
+    pair: str
+    dated: date
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FxSeries:
     """Units of the account's currency for one unit of prices, by the date of the close.
 
@@ -118,6 +128,24 @@ class FxSeries:
                 f"days; import its bars up to {day}"
             )
         return self.rates[row]
+
+    def used(self, first: date, last: date) -> tuple[tuple[date, Decimal], ...]:
+        """Return the dates and rates that are in force between two days; those of an unending series are no data."""
+        if self.unending:
+            return ()
+        begin, end = max(bisect_right(self.dates, first) - 1, 0), bisect_right(self.dates, last)
+        return tuple(zip(self.dates[begin:end], self.rates[begin:end], strict=True))
+
+    def as_taken(self, taken: FxRate) -> "FxSeries":
+        """Return the series as it stood when an account took that rate: closes that came or changed since are left out.
+
+        >>> euro = FxSeries(pair="EURUSD", dates=(date(2020, 1, 3), date(2020, 1, 6)), rates=(Decimal(1), Decimal(2)))
+        >>> taken = FxRate(unit="EUR", pair="EURUSD", dated=date(2020, 1, 3), rate=Decimal(1))
+        >>> euro.as_taken(taken).at(date(2020, 1, 6))
+        Decimal('1')
+        """
+        before = bisect_left(self.dates, taken.dated)
+        return replace(self, dates=(*self.dates[:before], taken.dated), rates=(*self.rates[:before], taken.rate))
 
     def rows(self, open_time: TimeArray) -> NDArray[np.int64]:
         """Return the row of the last close on or before each date, (T,); -1 before the first."""
@@ -184,6 +212,15 @@ class Currencies:
         for series in filter(None, map(self.of, instruments)):
             for day in days:
                 series.at(day)
+
+    def taken_on(self, day: date) -> tuple[FxRate, ...]:
+        """Return the rates of all units on the day, sorted; a unit without one then is left out."""
+        found = []
+        for unit, series in sorted(self.fx.items()):
+            row = bisect_right(series.dates, day) - 1
+            if row >= 0 and not series.unending:
+                found.append(FxRate(unit=unit, pair=series.pair, dated=series.dates[row], rate=series.rates[row]))
+        return tuple(found)
 
     def rate(self, instrument: Instrument, day: date) -> Decimal:
         """Return the units of the account's currency for one unit of prices on the day. Raises FxMissing."""

@@ -15,7 +15,6 @@ from strategy.backtest.fill_quotes import fill_quotes
 from strategy.builtin.registry import TURBO
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray
-from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import account_days_per_year
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
@@ -26,6 +25,7 @@ from strategy.signals.strategies import Strategy
 from tasks.audit.window import AuditAnswer, Audited, AuditRefused, AuditRequest, audited
 from tasks.backtest.measured import measure
 from tasks.backtest.run import Window, backtest
+from tasks.data.used_data import used_sha256
 from tasks.notices.excess_rates import above_zero
 from tasks.run.answers import Answer
 from tasks.run.job import Job
@@ -93,7 +93,7 @@ def headline(
         symbols=known.symbols,
         start=known.dates[0],
         end=known.dates[-1],
-        data_sha256=data_sha256(known.bars),
+        data_sha256=used_sha256(known.bars, job.policy.costs),
         code_version=job.code_version,
         seed=job.policy.recipe.seed,
         days=len(known.dates),

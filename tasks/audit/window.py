@@ -17,13 +17,13 @@ from storage.models import champions
 from storage.models.panels import Panel
 from strategy.audit.lookahead import Checked, Market
 from strategy.exit_codes import Exit
-from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.strategies import Strategy
 from tasks.data.fx_rates import with_fx_rates
 from tasks.data.ingest import ingest
+from tasks.data.used_data import used_sha256
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 from tasks.validation.eligible import Use, remarks, usable
@@ -178,7 +178,7 @@ def answered(
         symbols=known.symbols,
         start=known.dates[0],
         end=known.dates[-1],
-        data_sha256=data_sha256(known.bars),
+        data_sha256=used_sha256(known.bars, known.job.policy.costs),
         code_version=job.code_version,
         seed=job.policy.recipe.seed,
         checks=tuple(

@@ -16,7 +16,6 @@ from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
 from strategy.market.bars import Bars
-from strategy.market.data_hash import data_sha256
 from strategy.portfolio.drawdown_halt import RiskState
 from strategy.signals.strategies import Strategy
 from tasks.backfill.answer_model import BackfillAnswer, ModelChangeAnswer
@@ -25,6 +24,8 @@ from tasks.backfill.runs import Backfill
 from tasks.backtest.measured import measure_account
 from tasks.daily.account_history import replay_until
 from tasks.daily.account_state import account_config
+from tasks.data.fx_rates import with_rates
+from tasks.data.used_data import used_sha256
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_in_window
 from tasks.run.answers import DayState
@@ -45,7 +46,8 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         risk = risk_state.load(store, job.account)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=until)
-        digest = data_sha256(with_columns(store, job.source, bars, job.policy.strategy.columns))
+        seen = with_columns(store, job.source, bars, job.policy.strategy.columns)
+        digest = used_sha256(seen, with_rates(store, job).policy.costs)
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
         unmoved = _without_impact(store, job, recorded, bars)
         measured = measure_account(recorded, instruments, job.policy.costs.financing)

@@ -22,6 +22,7 @@ from strategy.backtest.fill_quotes import fill_quotes
 from strategy.backtest.halted_orders import only_reducing
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
+from strategy.market.currencies import FxSeries
 from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
@@ -83,7 +84,7 @@ def _simulated(
         found = restated(store, job, state)
         _demand_known_units(found, job)
         state, moved = found.state, found.entries(batch.days[0])
-    quotes = _quotes(batch, state, config.terms)
+    quotes, currencies = _quotes(batch, state, config.terms), config.terms.costs.currencies
     simulated: list[SimulatedDay] = []
     for as_of in batch.days:
         settled = _settled(job, state, quotes, as_of, config)
@@ -106,21 +107,22 @@ def _simulated(
             SimulatedDay(
                 settled=settled,
                 decisions=decisions,
-                provenance=_provenance(batch, window),
+                provenance=_provenance(batch, window, currencies.fx),
                 orders=orders,
                 day_pass=_first_pass(batch, as_of),
+                fx=currencies.taken_on(as_of),
             )
         )
     return simulated, risk
 
 
-def _provenance(batch: DayBatch, window: Mapping[str, Bars]) -> Provenance:
+def _provenance(batch: DayBatch, window: Mapping[str, Bars], fx: Mapping[str, FxSeries]) -> Provenance:
     strategy = batch.job.policy.strategy
     return Provenance(
         source=batch.job.source,
         strategy=strategy.name,
         model_id=batch.model_id,
-        data_sha256=data_sha256(window),
+        data_sha256=data_sha256(window, fx),
         strategy_sha256=strategy.version or None,
     )
 

@@ -20,7 +20,6 @@ from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
-from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
@@ -37,6 +36,7 @@ from tasks.data.fx_rates import with_fx_rates
 from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
+from tasks.data.used_data import used_sha256
 from tasks.models.fold_models import History
 from tasks.notices.excess_rates import above_zero
 from tasks.notices.exposure_limits import limits_decided_often
@@ -171,7 +171,7 @@ def backtest(
         net=net,
         net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
         benchmarks=benchmarks,
-        data_sha256=data_sha256(seen_by(subject, job.home, job.source, market.bars)),
+        data_sha256=used_sha256(seen_by(subject, job.home, job.source, market.bars), costs),
         folds=next((walked.folds for walked in walks.values()), ()),
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,

@@ -18,7 +18,6 @@ from storage.models.searched_points import SearchedPoint
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point
 from strategy.kernel.grid_accounts import Swept
-from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import account_days_per_year
 from tasks.backtest.sweep import (
     Accounts,
@@ -34,6 +33,7 @@ from tasks.backtest.sweep import (
 )
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, cut_work
 from tasks.data.universe import chosen_in_hindsight
+from tasks.data.used_data import used_sha256
 from tasks.run.job import Job
 
 #: A combination: the place of a value in each list.
@@ -207,7 +207,8 @@ def _key(job: Job, market: SweepMarket, point: Point) -> str:
     parts = (
         *(job.code_version, point_config(job, point), repr(point.sizing), repr(point.costs), repr(market.limits)),
         *(repr(market.instruments[symbol]) for symbol in point.symbols),
-        *(data_sha256(market.seen_by(point.strategy, point.symbols)), str(market.start), str(job.as_of)),
+        *(used_sha256(market.seen_by(point.strategy, point.symbols), job.policy.costs),),
+        *(str(market.start), str(job.as_of)),
     )
     return sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -15,7 +15,6 @@ from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import PanelRules, SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
-from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
@@ -28,6 +27,7 @@ from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from tasks.backtest.measured import cash_of, equity_of, measure
+from tasks.data.used_data import used_sha256
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_orders
 from tasks.run.job import RunConfig
@@ -81,12 +81,12 @@ class SweepMarket:
         return {symbol: bars[symbol] for symbol in symbols}
 
     def data_sha256(self, strategies: Iterable[Strategy]) -> str:
-        """Return the hash of the bars as the strategies see them; of all views together if they declare other columns.
+        """Return the hash of the data as the strategies see it; of all views together if they declare other columns.
 
         That of one view is a backtest's.
         """
         views = {tuple(sorted(one.columns.items())): self.own.get(one, self.bars) for one in strategies}
-        hashes = sorted({data_sha256(view) for view in views.values()})
+        hashes = sorted({used_sha256(view, self.policy.costs) for view in views.values()})
         return hashes[0] if len(hashes) == 1 else sha256("".join(hashes).encode()).hexdigest()
 
     def dates(self, symbols: Sequence[str]) -> tuple[date, ...]:

@@ -12,7 +12,6 @@ from storage.ledger.row_codec import DayPass
 from strategy.account.orders import Order, OrderState
 from strategy.backtest.day_loop import settle_day
 from strategy.exit_codes import Exit
-from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Decision, Status, as_decided
 from strategy.portfolio.flattening import flattened, is_flattened, unsold
@@ -118,7 +117,7 @@ def _replayed(
     if is_flattened(decided):
         again = flattened(again, account[0].account, unsold(decided))
     provenance = ledger.provenance_on(store, job.account, job.as_of, until_pass=day_pass.number)
-    unrevised = provenance is not None and data_sha256(judged.judgement.bars) == provenance.data_sha256
+    unrevised = provenance is not None and judged.judgement.data_sha256 == provenance.data_sha256
     return again, unrevised
 
 

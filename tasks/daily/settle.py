@@ -22,6 +22,7 @@ from tasks.broker.reconciliation import Agreement, reconcile_broker
 from tasks.daily.account_days import late_day, next_day
 from tasks.daily.account_state import account_config, late_quotes_of, quotes_since, state_at
 from tasks.daily.restatement import Restated, restated, why_held
+from tasks.data.fx_rates import with_rates
 from tasks.report.markup import exactly, money, priced
 from tasks.run.job import Job
 from tasks.run.kept_terms import keep_terms, open_with_terms
@@ -116,6 +117,12 @@ def _with_history(agreement: Agreement, found: Restated, job: Job) -> Agreement:
     return replace(agreement, barred={**agreement.barred, **barred}, warnings=(*agreement.warnings, *found.remarks))
 
 
+def _take_rates(store: Connection, job: Job, day: date) -> None:
+    """Record the exchange rates that the account takes on the day."""
+    taken = with_rates(store, job).policy.costs.currencies.taken_on(day)
+    ledger.record_fx_rates(store, job.account, day, taken)
+
+
 def _record(store: Connection, job: Job, day: Day, day_pass: DayPass | None) -> None:
     """Record the day and its effect on the halt in one transaction.
 
@@ -131,6 +138,8 @@ def _record(store: Connection, job: Job, day: Day, day_pass: DayPass | None) -> 
             due = flow_store.due(store, job.account, snapshot.account.as_of)
             flow_store.settle(store, job.account, snapshot.account.as_of, due, day.bookings)
         ledger.record_settlement(store, job.account, day, day_pass)
+        if day_pass is None or day_pass.number == 1:
+            _take_rates(store, job, snapshot.account.as_of)
         risk_state.save(store, job.account, after, job.now)
     if after.halted and not before.halted:
         log.error("Account %s is halted: %s.", job.account, after.reason)

@@ -18,7 +18,6 @@ from strategy.exit_codes import Exit, UsageError
 from strategy.explain.closings import closings
 from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
-from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
@@ -90,7 +89,7 @@ def signal(
         if ledger.decisions_in(store, job.account, job.as_of, day_pass.number):
             return warnings
         decisions = flattened(judged.decisions, state.account, unsold) if closes else judged.decisions
-        digest = data_sha256(judged.judgement.bars)
+        digest = judged.judgement.data_sha256
         provenance = Provenance(
             source=job.source,
             strategy=job.policy.strategy.name,

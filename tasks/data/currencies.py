@@ -1,6 +1,7 @@
 """The currencies of an account: its cash, limits and equity are in one; prices in others are converted by pairs."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from exchange.currencies import pair_names
 from exchange.ports import SourceRefused
@@ -46,9 +47,20 @@ def pairs_for(job: Job, instruments: Iterable[Instrument], listed: Collection[st
     return tuple(found)
 
 
-def lacking_pairs(job: Job, pairs: Iterable[CurrencyPair], instruments: Iterable[Instrument], why: str) -> str:
-    """Return the sentence that the source does not have the pairs that the instruments need."""
-    base, known = job.policy.costs.currencies.base, list(instruments)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What the account trades or has traded, and the symbols that a recorded source lists."""
+
+    instruments: tuple[Instrument, ...]
+    listed: tuple[str, ...]
+
+
+def lacking_pairs(job: Job, pairs: Collection[CurrencyPair], offered: Offered, why: str) -> str:
+    """Return the sentence that the source does not have the pairs that the instruments need.
+
+    It asks whether another pair of the same two currencies was meant if the source lists that one.
+    """
+    base, known = job.policy.costs.currencies.base, offered.instruments
     names = [pair.symbol for pair in pairs]
     needing = [
         f"{each.symbol} in {each.money}" for each in known if job.policy.costs.currencies.foreign(each) and each.money
@@ -56,8 +68,20 @@ def lacking_pairs(job: Job, pairs: Iterable[CurrencyPair], instruments: Iterable
     return (
         f"the account is in {base} and needs the bars of {', '.join(names)} to convert the prices of "
         f"{', '.join(needing[:_SHOWN])}{_more(needing)}: {why}; import them from the same source, or name another pair "
-        "under [currencies] in instruments.toml"
+        f"under [currencies] in instruments.toml{_meant(job, pairs, offered.listed)}"
     )
+
+
+def _meant(job: Job, pairs: Iterable[CurrencyPair], listed: Collection[str]) -> str:
+    """Return the question whether pairs were meant that the source has; empty if it has none."""
+    others = [
+        name
+        for pair in pairs
+        if pair.symbol not in listed
+        for name in pair_names(job.source, pair.currency, pair.base)
+        if name in listed
+    ]
+    return f"; did you mean {', '.join(others)}?" if others else ""
 
 
 def _demand_one_currency(instruments: Mapping[str, Instrument]) -> None:

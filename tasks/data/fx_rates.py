@@ -9,6 +9,7 @@ from storage.accounts import cash_flows as flow_store
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
+from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.money import exact, quantised
 from strategy.market.bars import Bars
@@ -21,6 +22,7 @@ from tasks.run.job import Job
 def with_fx_rates(job: Job) -> Job:
     """Return the job with the rates that convert its account's prices, up to its day; as it is if none are needed.
 
+    Of a day that the account has settled they are those that it took.
     A currency without published bars has no rate: whatever needs one raises FxMissing.
     """
     if not job.policy.costs.currencies.base:
@@ -45,6 +47,10 @@ def with_rates(store: Connection, job: Job) -> Job:
             fx[unit] = FxSeries(pair=unit, dates=(date.min,), rates=(size,), unending=True)
         elif pairs[currency].symbol in bars:
             fx[unit] = _series(bars[pairs[currency].symbol], pairs[currency], size)
+    for taken in ledger.fx_taken_on(store, job.account, job.as_of):
+        # What the day was settled at stays, whatever came or changed since.
+        if taken.unit in fx:
+            fx[taken.unit] = fx[taken.unit].as_taken(taken)
     known = replace(costs, currencies=replace(currencies, fx=fx))
     return replace(job, policy=replace(job.policy, costs=known))
 

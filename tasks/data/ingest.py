@@ -18,7 +18,7 @@ from storage.ledger import positions as position_store
 from strategy.exit_codes import UsageError
 from strategy.market.currencies import CurrencyPair
 from strategy.market.instruments import Calendar, Instrument
-from tasks.data.currencies import demand_convertible, lacking_pairs, pairs_for
+from tasks.data.currencies import Offered, demand_convertible, lacking_pairs, pairs_for
 from tasks.run.job import Job
 from tasks.run.kept_terms import last_settled
 
@@ -61,13 +61,13 @@ def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
     pairs = [pair for pair in pairs_for(job, every.values(), listed) if pair.symbol not in job.symbols]
     if last is not None and last >= job.as_of:
         pairs = []
-    beside = _pairs_delivered(job, source, pairs, tuple(every.values()))
+    beside = _pairs_delivered(job, source, pairs, Offered(instruments=tuple(every.values()), listed=listed))
     staged = _staged(job, found)
     return staged if beside is None else {**staged, **_staged(*beside)}
 
 
 def _pairs_delivered(
-    job: Job, source: BarSource, pairs: Sequence[CurrencyPair], instruments: Sequence[Instrument]
+    job: Job, source: BarSource, pairs: Sequence[CurrencyPair], offered: Offered
 ) -> tuple[Job, _Delivery] | None:
     """Return the bars of the pairs, and the job that fetched them; None without a pair. Raises SourceRefused."""
     if not pairs:
@@ -76,7 +76,7 @@ def _pairs_delivered(
     try:
         return own, _delivered(own, source, job.as_of)
     except SourceRefused as error:
-        raise SourceRefused(lacking_pairs(job, pairs, instruments, str(error))) from error
+        raise SourceRefused(lacking_pairs(job, pairs, offered, str(error))) from error
 
 
 def ingest_all(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:

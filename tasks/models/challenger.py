@@ -86,7 +86,10 @@ def _known(job: Job, champion: ModelRecord | None, past: Past) -> Challenged | N
         record = model_store.find(store, stored.model_id) if stored else None
     if stored is None or record is None or rival not in (stored.verdict.rival, record.model_id):
         return None
-    if (record.data_sha256, record.code_version) != (data_sha256(past.bars), job.code_version):
+    if (record.data_sha256, record.code_version) != (
+        _digest(past),
+        job.code_version,
+    ):
         return None
     config, account = json.loads(record.config), account_sha256(past.config, job.as_of)
     if (config.get("recipe"), config.get("account_sha256")) != (asdict(job.policy.recipe), account):
@@ -96,6 +99,10 @@ def _known(job: Job, champion: ModelRecord | None, past: Past) -> Challenged | N
     except ModelDamaged:
         return None
     return Challenged(record=record, validation=json.loads(record.validation), verdict=stored.verdict)
+
+
+def _digest(past: Past) -> str:
+    return data_sha256(past.bars, past.config.terms.costs.currencies.fx)
 
 
 def _learned(job: Job, past: Past, plan: TrainingPlan, start: Forecaster | None) -> Learned:
@@ -124,7 +131,7 @@ def _record(job: Job, plan: TrainingPlan, learned: Learned, past: Past) -> tuple
         "validation_bars": len(learned.gate.net),
         **learned.figures,
     }
-    digest = data_sha256(past.bars)
+    digest = _digest(past)
     # The same arrays for another registry, other symbols or other bars are another model, with a verdict of its own;
     # and weights that no training improved are equal for all of them.
     metadata = {

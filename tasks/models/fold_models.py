@@ -17,6 +17,7 @@ from storage.models.folds import SignalKey, StoredFold
 from storage.models.registry import ModelDamaged
 from strategy.account.fees_and_slippage import Costs
 from strategy.market.bars import Bars, bars_until
+from strategy.market.currencies import FxSeries
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
@@ -113,10 +114,16 @@ def _costs(costs: Costs, day: date) -> dict[str, object]:
     if costs.instruments:
         named = (*costs.instruments.symbols.items(), *costs.instruments.classes.items())
         traded["stated"] = {str(name): asdict(terms) for name, terms in named}
+    if costs.currencies.fx:
+        traded["fx"] = {unit: _closes(series, day) for unit, series in sorted(costs.currencies.fx.items())}
     if rate is not None:
         return {**traded, "financing_rate": rate}
     spreads = (terms.borrow_spread, terms.cash_spread, terms.short_fee)
     return {**traded, "spreads": spreads, "rates": [terms.rates.sha256(day), terms.risk_free.sha256(day)]}
+
+
+def _closes(series: FxSeries, day: date) -> list[str]:
+    return [f"{dated} {rate.normalize()}" for dated, rate in series.used(date.min, day)]
 
 
 def _sizing(config: AccountConfig) -> dict[str, object]:

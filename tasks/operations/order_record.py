@@ -40,7 +40,7 @@ from tasks.operations.order_record_answer import (
     SizePart,
     StepPart,
 )
-from tasks.operations.redecide import PastDay, replayed_trace
+from tasks.operations.redecide import PastDay, fx_behind, replayed_trace
 from tasks.report.markup import exactly
 from tasks.run.answers import decision_answer, fill_answer, order_answer
 from tasks.run.job import RunConfig
@@ -90,7 +90,8 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
         if trace is None:
             trace, warnings = replayed_trace(store, record.day, found.symbol, policy_of)
         # No bar decides what a flattened account closes.
-        verified = None if trace is None or is_flattened(record.day.decisions) else _verified(store, record, trace)
+        judged = None if trace is None or is_flattened(record.day.decisions) else trace
+        verified = None if judged is None else _verified(store, record, judged, policy_of)
         opens = _opens(store, record, trace)
         terms = terms_on(store, found.account, found.as_of)
     if verified is False:
@@ -159,8 +160,8 @@ def _record(store: Connection, home: Path, found: Found) -> Record:
 _OF_CURRENCY = ("currency", "fx_rate")
 
 
-def _verified(store: Connection, record: Record, trace: Trace) -> bool:
-    """Return whether the bars in the store still hash to those decided on."""
+def _verified(store: Connection, record: Record, trace: Trace, policy_of: Callable[[str, Strategy], RunConfig]) -> bool:
+    """Return whether the bars in the store, and closes of pairs, still hash to those decided on."""
     symbols = record.day.symbols
     count = trace["window"]["look_back_bars"]
     ends = ends_of(symbols, record.found.as_of, record.day.day_pass.behind)
@@ -172,7 +173,8 @@ def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     except UsageError:
         # The source has lost the column.
         return False
-    return data_sha256(seen) == record.day.provenance.data_sha256
+    fx = fx_behind(store, record.day, trace["source"], policy_of)
+    return data_sha256(seen, fx) == record.day.provenance.data_sha256
 
 
 def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A past day decided again, to explain its decisions when no explanation was stored."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -13,14 +13,17 @@ from storage.ledger import order_lookup as order_history
 from storage.ledger.explanations import Trace, trace
 from storage.ledger.row_codec import FIRST_PASS, DayPass, Provenance
 from storage.models.registry import ModelDamaged
+from strategy.builtin.registry import BASELINE
 from strategy.explain.record import Judgement, explanations
-from strategy.market.data_hash import data_sha256
+from strategy.market.currencies import FxSeries
+from strategy.market.data_hash import UNCONVERTED
 from strategy.portfolio.decision import Decision, Status, as_decided
 from strategy.portfolio.flattening import traded_symbols
 from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
+from tasks.data.fx_rates import with_rates
 from tasks.models.load import forecaster
 from tasks.run.job import Job, RunConfig
 from tasks.run.passes import sight_of
@@ -69,7 +72,7 @@ def replayed_trace(
     known = {source: day for source, day in days.items() if day is not None}
     if not known:
         return None, [f"nothing was kept of how {request.as_of} was decided, and its bars are not in the store"]
-    same = [source for source, day in known.items() if data_sha256(day.bars) == provenance.data_sha256]
+    same = [source for source, day in known.items() if day.data_sha256 == provenance.data_sha256]
     source = (same or list(known))[0]
     by_symbol = {explanation.symbol: explanation for explanation in explanations(known[source])}
     decision = next(made for made in request.decisions if made.symbol == symbol)
@@ -78,6 +81,18 @@ def replayed_trace(
         found = by_symbol[symbol].planned.exposure if symbol in by_symbol else "no order"
         warnings.append(f"deciding {request.as_of} again gives {found} where {decision.exposure} is on record")
     return (trace(by_symbol[symbol], source) if symbol in by_symbol else None), warnings
+
+
+def fx_behind(
+    store: Connection, request: PastDay, source: str, policy_of: Callable[[str, Strategy], RunConfig]
+) -> Mapping[str, FxSeries]:
+    """Return the series that converted prices on the day, as the account took them; none where nothing says so."""
+    settings = order_history.settings_behind(store, request.account, request.as_of)
+    if settings is None or json.loads(settings).get("base_currency") is None:
+        return UNCONVERTED
+    # No rate depends on the strategy.
+    job = _job(request, source, policy_of(settings, BASELINE))
+    return with_rates(store, job).policy.costs.currencies.fx
 
 
 def _sources(store: Connection, request: PastDay, settings: str) -> tuple[str, ...]:

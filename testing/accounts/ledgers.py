@@ -27,6 +27,7 @@ TABLES = {
     "fills": (),
     "entries": (),
     "account_snapshots": (),
+    "fx_rates": (),
     "passes": (),
     "account_terms": (),
     "cash_flows": (),

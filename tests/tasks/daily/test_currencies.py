@@ -1,7 +1,7 @@
 """An account in dollars on a share in euros: daily runs, a backfill and a backtest agree to the last digit."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +14,12 @@ from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarRequest, SourceRefused
 from storage.bars import published as bar_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from strategy.account.money import quantised
 from strategy.account.state import EntryKind
-from strategy.builtin.registry import RULES
+from strategy.builtin.registry import HOLD, RULES, TURBO
+from strategy.kernel.grid import Point
 from strategy.market.currencies import Currencies, FxMissing
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.decision import Status
@@ -25,12 +28,18 @@ from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
+from tasks.backtest.sweep import sweep
+from tasks.backtest.sweep_chunks import side_by_side
+from tasks.daily.replay_check import reconcile
+from tasks.data.fx_rates import with_fx_rates
 from tasks.data.ingest import ingest
+from tasks.models.retrain import train_now
 from tasks.run.job import Job
 from tasks.run.kept_terms import LEGACY, canonical
+from tasks.validation.gate import inspect
 from testing.accounts.ledgers import contents, replayed, tidied
 from testing.markets.bars import FakeBars, Fault, Listing, account_days
-from testing.runs.jobs import UNTRAINABLE, a_job, on, run_day
+from testing.runs.jobs import RECIPE, UNTRAINABLE, a_job, on, run_day
 from testing.runs.jobs import policy as a_policy
 
 FIRST, LAST = date(2020, 6, 28), date(2020, 7, 10)
@@ -168,6 +177,94 @@ def test_volatility_is_in_dollars_and_the_signal_of_the_prices_in_euros(tmp_path
     rows = np.searchsorted(pair.open_time, share.open_time, side="right") - 1
     dollars = annual_volatility(share.adjusted_close * pair.close[rows], 252)
     assert seen[-1].volatility == pytest.approx(dollars[-1], rel=1e-12)
+
+
+#: A Wednesday on which both shares trade.
+WEDNESDAY = date(2020, 7, 8)
+
+
+def test_a_later_pass_and_its_replay_take_the_rates_of_the_first(tmp_path: Path) -> None:
+    job = on(a_dollar_job(tmp_path, HOLD), WEDNESDAY)
+    for day in account_days(replace(MARKET, listings=(HOME_SHARE, ABROAD)), FIRST, WEDNESDAY - timedelta(days=1)):
+        run_day(on(job, day), lambda: MARKET)
+    late = MARKET.faulty(Fault(symbol="HOME", day=WEDNESDAY)).faulty(Fault(symbol="EURUSD", day=WEDNESDAY))
+    run_day(job, lambda: late)
+    # Another account of the store brings the close of the pair.
+    run_day(replace(job, account="other"), lambda: MARKET)
+    run_day(job, lambda: MARKET)
+    assert reconcile(job).difference == 0.0
+    taken = {}
+    with connect(tmp_path) as store:
+        for account in ("daily", "other"):
+            (rate,) = ledger.fx_taken_on(store, account, WEDNESDAY)
+            taken[account] = rate.dated
+            (snapshot,) = position_store.snapshots(store, account, until=WEDNESDAY, last_days=1)
+            held = snapshot.account.positions.get("ABROAD")
+            assert held is None or held.fx_rate == rate.rate
+        assert [each.symbols for each in ledger.passes_on(store, "daily", WEDNESDAY)] == [SYMBOLS, ("HOME",)]
+    assert taken == {"daily": date(2020, 7, 3), "other": WEDNESDAY}
+    # The next day makes up for it.
+    after = on(job, WEDNESDAY + timedelta(days=1))
+    run_day(after, lambda: MARKET)
+    assert reconcile(after).difference == 0.0
+    with connect(tmp_path) as store:
+        assert [each.dated for each in ledger.fx_taken_on(store, "daily", after.as_of)] == [after.as_of]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revised(Abroad):
+    """The source with another close of the pair on a day."""
+
+    day: date
+
+    def fetch(self, request: BarRequest) -> pd.DataFrame:
+        frame = Abroad.fetch(self, request)
+        wrong = (frame["symbol"] == "EURUSD") & (frame["open_time"].dt.date == self.day)
+        frame.loc[wrong, "close"] += 0.001
+        return frame
+
+
+def revised(day: date) -> Revised:
+    return Revised(listings=MARKET.listings, faults=MARKET.faults, day=day)
+
+
+def test_a_changed_close_of_the_pair_changes_the_hash_of_all_that_it_converts(tmp_path: Path, once: Backtested) -> None:
+    found = {}
+    for name, source in {"same": MARKET, "within": revised(WEDNESDAY), "after": revised(date(2020, 7, 13))}.items():
+        job = on(a_dollar_job(tmp_path / name), LAST)
+        window = Window(strategies=(RULES,), start=FIRST)
+        tested = backtest(job, window, lambda source=source: source)
+        point = Point(symbols=SYMBOLS, strategy=RULES, sizing=job.policy.sizing, costs=job.policy.costs)
+        swept = sweep(job, ((point,), FIRST), lambda source=source: source, side_by_side(1))
+        run_day(job, lambda source=source: source)
+        with connect(job.home) as store:
+            provenance = ledger.provenance_on(store, "daily", LAST)
+        assert provenance is not None
+        assert tested.data_sha256 == swept.data_sha256
+        assert swept.exact == tested.net.metrics
+        found[name] = (tested.data_sha256, provenance.data_sha256)
+    assert found["same"][0] == once.backtest.data_sha256
+    assert found["after"] == found["same"]
+    assert all(one != other for one, other in zip(found["within"], found["same"], strict=True))
+
+
+def test_networks_train_on_prices_in_the_currency_of_the_account(tmp_path: Path) -> None:
+    long = tuple(replace(each, first=date(2017, 6, 1)) for each in MARKET.listings)
+    answers = {}
+    for name, source in {
+        "same": replace(MARKET, listings=long),
+        "revised": replace(revised(WEDNESDAY), listings=long),
+    }.items():
+        job = a_dollar_job(tmp_path / name, TURBO)
+        job = replace(job, policy=replace(job.policy, recipe=RECIPE))
+        ingest(job, lambda source=source: source)
+        inspect(job, None)
+        answers[name] = train_now(with_fx_rates(job))
+        # The same bars and closes: nothing is trained again.
+        assert train_now(with_fx_rates(job)) == answers[name]
+    assert answers["same"].symbols == SYMBOLS
+    assert answers["same"].data_sha256 != answers["revised"].data_sha256
+    assert answers["same"].model_id != answers["revised"].model_id
 
 
 def test_a_source_without_the_pair_is_refused_in_one_sentence_that_names_it(tmp_path: Path) -> None:
