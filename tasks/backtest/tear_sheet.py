@@ -21,6 +21,7 @@ from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.report.backtest_page import BacktestPage, CostLine
 from tasks.report.backtest_tables import Fold, Measured, Trade
+from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
 from tasks.report.distribution import Distribution
@@ -65,7 +66,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
             trials=tested.trials,
         ),
         costs=_costs(tested),
-        capacity=tuple((money(each.capital), figure(each.sharpe)) for each in tested.capacity),
+        capacity=_capacity(tested),
     )
 
 
@@ -231,6 +232,16 @@ def _earned(terms: FinancingTerms) -> str:
     if terms.risk_free not in (NO_RATE, terms.rates):
         return f"cash earns nothing; Sharpe ratios are of returns above {terms.risk_free.name}"
     return f"{terms.rates.name} less {terms.cash_spread:.1%} a year on cash"
+
+
+def _capacity(tested: Backtest) -> CapacityCurve | None:
+    if not tested.capacity:
+        return None
+    return CapacityCurve(
+        title="Capacity: net Sharpe ratio by capital",
+        points=tuple((each.capital, each.sharpe) for each in tested.capacity),
+        own=tested.job.policy.capital,
+    )
 
 
 def _yearly(share_per_year: float | None) -> str:

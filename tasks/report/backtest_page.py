@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from tasks.report import distribution
+from tasks.report import capacity_curve, distribution
 from tasks.report.backtest_tables import (
     Fold,
     Measured,
@@ -14,10 +14,11 @@ from tasks.report.backtest_tables import (
     monthly_table,
     trades_table,
 )
+from tasks.report.capacity_curve import CapacityCurve, capacity_picture
 from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import Provenance, equity_drawings
 from tasks.report.distribution import Distribution, distribution_picture
-from tasks.report.markup import Table, render
+from tasks.report.markup import Table, figure, money, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class CostLine:
 class BacktestPage:
     """The content of a backtest report; the first line of the picture is the net equity of the strategy.
 
-    `facts` and `spread` are names with their values: the results, and the distribution of daily returns.
+    `facts` and `spread` are names with their values: the results, and the distribution of daily returns. `capacity` is
+    None without market impact.
     """
 
     strategy: str
@@ -61,8 +63,7 @@ class BacktestPage:
     would_halt_on: date | None
     provenance: Provenance
     costs: tuple[CostLine, ...] = ()
-    capacity: tuple[tuple[str, str], ...] = ()
-    """Capitals, with the net Sharpe ratio of each."""
+    capacity: CapacityCurve | None = None
 
 
 def backtest_page(page: BacktestPage) -> str:
@@ -74,12 +75,8 @@ def backtest_page(page: BacktestPage) -> str:
         "returns": _drawings(page.returns) if page.returns else (),
         "metrics": metrics_table(page.measured, len(dates)),
         "costs": _costs(page.costs),
-        "capacity": Table(
-            heading="Capacity: the net account with other capitals, market impact included",
-            columns=("Capital", "Sharpe ratio"),
-            numbers=frozenset({"Capital", "Sharpe ratio"}),
-            rows=page.capacity,
-        ),
+        "capacity": _capacity(page.capacity) if page.capacity else None,
+        "capacity_drawn": _capacity_drawings(page.capacity) if page.capacity else (),
         "monthly": monthly_table(dates, page.picture.lines),
         "folds": folds_table(page.folds),
         "trades": trades_table(page.trades),
@@ -94,6 +91,19 @@ def _costs(lines: Sequence[CostLine]) -> Table:
         numbers=frozenset({"Paid", "A year, of equity"}),
         rows=tuple((line.name, line.paid, line.per_year, line.terms) for line in lines),
     )
+
+
+def _capacity(curve: CapacityCurve) -> Table:
+    return Table(
+        heading="Capacity: the net account with other capitals, market impact included",
+        columns=("Capital", "Sharpe ratio"),
+        numbers=frozenset({"Capital", "Sharpe ratio"}),
+        rows=tuple((money(capital), figure(ratio)) for capital, ratio in curve.points),
+    )
+
+
+def _capacity_drawings(curve: CapacityCurve) -> tuple[str, str]:
+    return capacity_picture(curve, capacity_curve.WIDE), capacity_picture(curve, capacity_curve.NARROW)
 
 
 def _drawings(returns: Distribution) -> tuple[str, str]:

@@ -1,13 +1,15 @@
 """The report of a real backtest in a real browser: silent, offline and within the screen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from strategy.builtin.registry import HOLD, RULES
+from strategy.market.instrument_terms import InstrumentTable, InstrumentTerms
 from tasks.backtest.export import save
 from tasks.backtest.run import Window, backtest
 from testing.markets.bars import PAIR
@@ -42,9 +44,14 @@ def visit(browser: Browser, page: Path, width_px: int) -> Visit:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     window = Window(strategies=(RULES, HOLD), start=date(2020, 6, 8))
-    tested = backtest(a_job(folder / "home", PAIR.symbols(), date(2020, 12, 31)), window, lambda: PAIR)
+    job = a_job(folder / "home", PAIR.symbols(), date(2020, 12, 31))
+    stated = InstrumentTable(symbols={"SHARE": InstrumentTerms(impact=Decimal(1))})
+    job = replace(job, policy=replace(job.policy, costs=replace(job.policy.costs, instruments=stated)))
+    tested = backtest(job, window, lambda: PAIR)
     opened = folder / "opened.html"
     html = Path(save(tested, folder)[2]).read_text(encoding="utf-8")
+    # Drawn for a wide screen and a narrow one.
+    assert html.count("<title>Capacity: net Sharpe ratio by capital</title>") == 2
     # Folded rows have no width: the list of trades is measured open.
     opened.write_text(html.replace("<details>", "<details open>"), encoding="utf-8")
     return opened
