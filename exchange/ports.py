@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from strategy.market.delivered_columns import BAR_COLUMNS as BAR_COLUMNS
 from strategy.market.delivered_columns import MOVED as MOVED
 from strategy.market.delivered_columns import OWN as OWN
 from strategy.market.delivered_columns import UNREAD as UNREAD
+from strategy.market.funding_rates import FundingRate as FundingRate
 from strategy.market.instruments import Instrument
 
 
@@ -82,6 +83,26 @@ class BarSource(Protocol):
 
         The data gate judges them. Rows may be sorted only if a column MOVED marks them. Raises SourceRefused,
         SourceUnavailable.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingRequest:
+    """Request for payments of funding: per symbol the first instant (None: the whole history), up to `until`."""
+
+    since: Mapping[str, datetime | None]
+    until: datetime
+
+
+@runtime_checkable
+class FundingSource(Protocol):
+    """Port for sources of bars that also have the funding of their perpetual futures."""
+
+    def funding(self, request: FundingRequest) -> Mapping[str, tuple[FundingRate, ...]]:
+        """Return the payments of each symbol, oldest first, as the venue stamps them.
+
+        Raises SourceRefused, SourceUnavailable.
         """
         ...
 

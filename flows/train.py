@@ -16,7 +16,7 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from tasks.artifacts.model_card import publish_newest_card
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.models.retrain import TrainAnswer
 from tasks.notices.excess_rates import above_zero
 from tasks.prefect_tasks import ingest, inspect_past
@@ -60,7 +60,7 @@ def _run(given: Mapping[str, object], as_of: date | None, named: str | None) -> 
     name_run(job, f"{job.as_of}")
     ingest(job, source_factory(settings))
     gate = inspect_past(job)
-    job = with_fx_rates(job)
+    job = with_series(job)
     answer = train_now(job)
     publish_newest_card(job)
     warnings = (*gate.held_back.values(), *gate.warnings, *above_zero(job.policy.costs.financing))

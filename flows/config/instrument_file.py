@@ -54,10 +54,13 @@ class Section(BaseModel):
     fx_bps: Points | None = Field(
         default=None, description="cost of converting another currency, basis points of what is converted"
     )
+    perpetual: bool | None = Field(
+        default=None, description="whether it is a perpetual future, which pays funding in place of interest"
+    )
     calendar: str | None = Field(default=None, description="trading calendar, a name that exchange-calendars knows")
 
 
-_LIMITS = {"currency": "three to five letters, such as USD or GBp"}
+_LIMITS = {"currency": "three to five letters, such as USD or GBp", "perpetual": "true or false"}
 
 
 def checked_terms(content: Mapping[str, object]) -> dict[str, JsonValue]:
@@ -189,6 +192,7 @@ def _terms(section: Section) -> InstrumentTerms:
         impact=_decimal(section.impact),
         currency=section.currency,
         fx_bps=_decimal(section.fx_bps),
+        perpetual=section.perpetual,
     )
 
 

@@ -93,9 +93,15 @@ class Settings(BaseSettings):
         default=None,
         description="flat yearly rate on what is borrowed or sold short, a fraction, in place of rates; none: rates",
     )
+    funding: str | None = Field(
+        default=None,
+        pattern=r"^file:.+$",
+        description="csv file of the funding rates of perpetual futures; none: those that come with the bars",
+    )
     instruments: dict[str, JsonValue] = Field(
         default={},
-        description="lots, costs, calendars and currencies by symbol and class; they come from instruments.toml",
+        description="lots, costs, calendars, currencies and perpetual futures by symbol and class; they come from "
+        "instruments.toml",
     )
 
     target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
@@ -214,12 +220,17 @@ class Settings(BaseSettings):
     def _file(cls, source: object) -> object:
         return with_prefix(source) if isinstance(source, str) else source
 
-    @field_validator("rates")
+    @field_validator("funding", mode="before")
     @classmethod
-    def _rates_file(cls, rates: str | None) -> str | None:
-        if rates is None or not rates.startswith("file:"):
-            return rates
-        return f"file:{expanded(Path(rates.removeprefix('file:'))).absolute()}"
+    def _funding_file(cls, funding: object) -> object:
+        return with_prefix(funding) if isinstance(funding, str) else funding
+
+    @field_validator("rates", "funding")
+    @classmethod
+    def _absolute_file(cls, named: str | None) -> str | None:
+        if named is None or not named.startswith("file:"):
+            return named
+        return f"file:{expanded(Path(named.removeprefix('file:'))).absolute()}"
 
     @field_validator("instruments", mode="before")
     @classmethod

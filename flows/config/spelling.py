@@ -15,6 +15,7 @@ FILE_SUFFIXES = (".csv", ".parquet")
 PATTERNS = {
     "source": "sample, binance, yahoo or file:PATH",
     "rates": "bills, yahoo, constant:RATE such as constant:0.02, or file:PATH",
+    "funding": "file:PATH of a csv file",
     "base_currency": "the three capital letters of a currency, such as USD",
     "symbols": "up to 32 letters, digits and ^ = . _ / & -",
     "strategy": f"{', '.join(BUILT_IN)}, a registered name, or a file such as trend.py",

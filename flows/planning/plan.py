@@ -35,7 +35,7 @@ from tasks.strategies.binding import parameters_json
 from tasks.strategies.catalogue import chosen
 
 #: Settings that say where to run and on what, not how: they are no part of a result's configuration.
-PLACES = frozenset({"home", "source", "symbols", "broker"})
+PLACES = frozenset({"home", "source", "symbols", "broker", "funding"})
 #: Most symbols that one run may trade.
 MOST_SYMBOLS = 5_000
 
@@ -320,6 +320,7 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
         currency=settings.base_currency or _currency(instruments),
         broker=request.broker,
         calendars=_named(source, symbols),
+        funding=settings.funding or "",
     )
 
 

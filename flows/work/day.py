@@ -15,7 +15,7 @@ from tasks.daily.flattening import with_held_beside
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation
 from tasks.daily.steps import DaySteps
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.models.retrain import champion_of
 from tasks.report.markup import money
 from tasks.run.answers import DayAnswer, day_answer
@@ -118,7 +118,7 @@ def run_day(
     if symbols:
         _fetch(replace(job, symbols=symbols), open_bars, steps)
     gate = steps.validate(job.in_data)
-    job = with_fx_rates(job)
+    job = with_series(job)
     settled = steps.settle(job, open_broker, gate.barred)
     gate = replace(
         gate,

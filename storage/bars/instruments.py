@@ -12,7 +12,7 @@ from strategy.market.instruments import Instrument
 
 _COLUMNS = (
     "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "
-    "max_notional, base, quote, currency"
+    "max_notional, base, quote, currency, perpetual"
 )
 
 #: What a person says of a delisting rules over what the source says.
@@ -31,7 +31,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
             if row not in known:
                 connection.execute(
                     f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [source, *row],
                 )
 
@@ -104,5 +104,5 @@ def _row(instrument: Instrument) -> tuple[Any, ...]:
             quantised(instrument.min_notional),
             dearest,
         ),
-        *(instrument.base or None, instrument.quote or None, instrument.currency),
+        *(instrument.base or None, instrument.quote or None, instrument.currency, instrument.perpetual),
     )

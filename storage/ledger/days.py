@@ -223,6 +223,16 @@ def fx_taken_on(connection: Connection, account: str, day: date) -> tuple[FxRate
     )
 
 
+def funding_paid(connection: Connection, account: str, until: date) -> tuple[Decimal, Decimal] | None:
+    """Return the funding that the account received on the day, and up to it; None for an account without any."""
+    row = connection.execute(
+        "SELECT sum(cash) FILTER (as_of = $until), sum(cash) FROM entries "
+        "WHERE account = $account AND as_of <= $until AND kind = 'funding'",
+        {"account": account, "until": until},
+    ).fetchone()
+    return None if row is None or row[1] is None else (Decimal(row[0] or 0), Decimal(row[1]))
+
+
 def first_day(connection: Connection, account: str) -> date | None:
     """Return the day on which the account opened; None if it has none."""
     return scalar(connection, date, "SELECT min(as_of) FROM account_snapshots WHERE account = ?", [account])

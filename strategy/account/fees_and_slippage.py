@@ -7,6 +7,7 @@ from decimal import Decimal
 from strategy.account.interest_rates import FinancingTerms, flat
 from strategy.exit_codes import UsageError
 from strategy.market.currencies import ONE_CURRENCY, Currencies
+from strategy.market.funding_rates import NO_FUNDING, Funding
 from strategy.market.instrument_terms import INSTRUMENT_FILE, NO_TABLE, InstrumentTable, SymbolClass, class_of
 from strategy.market.instruments import Instrument
 
@@ -27,7 +28,8 @@ class Costs:
 
     A given `fee_bps` replaces every fee that is stated, a given `slippage_bps` everything stated of slippage, and a
     given `fx_bps` every stated cost of converting a currency.
-    `multiplier` scales only fee, slippage and conversion: 2 for "net at twice the cost".
+    `multiplier` scales only fee, slippage and conversion: 2 for "net at twice the cost". Perpetuals pay `funding`, and
+    nothing of `financing`.
     """
 
     fee_bps: Decimal | None = None
@@ -37,6 +39,7 @@ class Costs:
     instruments: InstrumentTable = NO_TABLE
     currencies: Currencies = ONE_CURRENCY
     fx_bps: Decimal | None = None
+    funding: Funding = NO_FUNDING
 
     def __post_init__(self) -> None:
         for name in ("fee_bps", "slippage_bps", "multiplier", "fx_bps"):
@@ -106,10 +109,11 @@ class Costs:
 
     def compiled(self, instruments: Iterable[Instrument]) -> bool:
         """Return whether the compiled account has all costs and lots that are stated of the instruments."""
-        if any(self.currencies.foreign(each) for each in instruments):
+        known = tuple(map(self.instruments.applied, instruments))
+        if any(each.perpetual or self.currencies.foreign(each) for each in known):
             return False
         return not self.instruments or all(
-            self.instruments.of(each).lot is None and not self.min_fee(each) for each in instruments
+            self.instruments.of(each).lot is None and not self.min_fee(each) for each in known
         )
 
     def fraction(self, instrument: Instrument) -> float:
@@ -118,7 +122,7 @@ class Costs:
 
 
 def on_stated_terms(instrument: Instrument, table: InstrumentTable) -> Instrument:
-    """Return the instrument with the stated lot, tick and currency.
+    """Return the instrument with the stated lot, tick and currency, and whether it is a perpetual.
 
     Raises UsageError for a fee per share where orders come in fractions of one; coins have no whole shares.
     """
@@ -139,6 +143,8 @@ def _defaults(instrument: Instrument) -> tuple[Decimal, Decimal]:
 def without_costs(costs: Costs) -> Costs:
     """Return the costs of a gross account: no fee and slippage, and money borrowed and lent at the rate, no spread.
 
+    Funding stays: it is the rate at which a venue's longs and shorts lend to each other.
+
     >>> without_costs(Costs()) == NO_COSTS
     True
     """
@@ -150,6 +156,7 @@ def without_costs(costs: Costs) -> Costs:
         instruments=costs.instruments,
         currencies=costs.currencies,
         fx_bps=none,
+        funding=costs.funding,
     )
 
 

@@ -33,6 +33,11 @@ class TradingTerms:
         instrument = self.instruments.get(symbol) if self.costs.currencies.base else None
         return _ONE if instrument is None else self.costs.currencies.rate(instrument, as_of)
 
+    def perpetual(self, symbol: str) -> bool:
+        """Return whether the symbol is a perpetual future, which pays funding."""
+        instrument = self.instruments.get(symbol)
+        return instrument is not None and instrument.perpetual
+
     def fee_of(self, symbol: str, quantity: Decimal, notional: Decimal, as_of: date) -> Decimal:
         """Return the fee of a trade in the account's currency, not rounded; `notional` is in that of the prices.
 

@@ -1,4 +1,4 @@
-"""Costs of an account: fees, slippage, financing and short positions; and the interest that its cash earns."""
+"""Costs of an account: fees, slippage, financing, short positions and funding; and the interest that its cash earns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ class Quotes(Protocol):
 class Charges:
     """Money paid over the life of an account, the `interest` that it earned, and its average equity.
 
-    `fx_profit` is what changes of exchange rates brought its positions; fees include those of converting. `years` is
-    None if no day has passed.
+    `fx_profit` is what changes of exchange rates brought its positions; fees include those of converting. `funding` is
+    what perpetual futures paid on balance, below 0 where they received more. `years` is None if no day has passed.
     """
 
     fees: Decimal
@@ -38,11 +38,12 @@ class Charges:
     average_equity: Decimal
     years: float | None
     fx_profit: Decimal = Decimal(0)
+    funding: Decimal = Decimal(0)
 
     @property
     def total(self) -> Decimal:
-        """Return what was paid: the sum of fees, slippage, financing and the fee of short positions."""
-        return self.fees + self.slippage + self.financing + self.short_fee
+        """Return what was paid: the sum of fees, slippage, financing, the fee of short positions and funding."""
+        return self.fees + self.slippage + self.financing + self.short_fee + self.funding
 
     def per_year(self, paid: Decimal) -> float | None:
         """Return the money paid per year as a fraction of average equity; None without time or positive equity.
@@ -82,6 +83,7 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
         average_equity=quantised(sum(equities, Decimal(0)) / len(equities)),
         years=days / days_per_year if days else None,
         fx_profit=quantised(sum((entry.profit for entry in replayed.entries), Decimal(0))),
+        funding=-_booked(replayed, EntryKind.FUNDING),
     )
 
 
@@ -94,7 +96,7 @@ class Rates:
     """The rates that apply: fee and slippage in basis points by symbol, and the terms of financing.
 
     `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law, `fx_bps` what converting
-    the currency of the prices costs; each is of the symbols that have it.
+    the currency of the prices costs; each is of the symbols that have it. `perpetuals` pay funding, no interest.
     """
 
     fee_bps: Mapping[str, float]
@@ -104,6 +106,7 @@ class Rates:
     min_fee: Mapping[str, float] = field(default_factory=dict)
     impact: Mapping[str, float] = field(default_factory=dict)
     fx_bps: Mapping[str, float] = field(default_factory=dict)
+    perpetuals: tuple[str, ...] = ()
 
 
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
@@ -121,6 +124,9 @@ def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
         min_fee=_charged(instruments, costs.min_fee),
         impact=_charged(instruments, costs.impact),
         fx_bps=_charged(instruments, lambda each: costs.conversion(each) / BASIS_POINT),
+        perpetuals=tuple(
+            symbol for symbol, each in sorted(instruments.items()) if costs.instruments.applied(each).perpetual
+        ),
     )
 
 

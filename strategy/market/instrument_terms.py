@@ -30,6 +30,7 @@ class InstrumentTerms:
     `fee_bps` and `half_spread_bps` are in basis points of the traded notional, `min_fee` in money per order,
     `per_share` in money per unit, both in the currency of its prices. `impact` is the coefficient of the square-root
     law. `currency` is the unit of its prices, `fx_bps` what converting it costs, in basis points of what is converted.
+    A `perpetual` pays funding.
     """
 
     lot: Decimal | None = None
@@ -41,6 +42,7 @@ class InstrumentTerms:
     impact: Decimal | None = None
     currency: str | None = None
     fx_bps: Decimal | None = None
+    perpetual: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("lot", "tick"):
@@ -91,7 +93,7 @@ class InstrumentTable:
         return own.over(shared) if shared else own
 
     def applied(self, instrument: Instrument) -> Instrument:
-        """Return the instrument with the stated lot, tick and currency."""
+        """Return the instrument with the stated lot, tick and currency, and whether it is a perpetual."""
         if not self:
             return instrument
         stated = self.of(instrument)
@@ -100,6 +102,7 @@ class InstrumentTable:
             lot=instrument.lot if stated.lot is None else stated.lot,
             tick=instrument.tick if stated.tick is None else stated.tick,
             currency=stated.currency or instrument.currency,
+            perpetual=instrument.perpetual if stated.perpetual is None else stated.perpetual,
         )
 
 

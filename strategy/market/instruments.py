@@ -87,7 +87,7 @@ class Instrument:
     any more.
     `memberships` are the spans in which it belonged to the universe; None if no universe is kept. `base` and `quote`
     are the two assets of the market, where the market names them. `currency` is the unit of its prices, `GBp` for
-    pence; None if unknown.
+    pence; None if unknown. A `perpetual` is a future without expiry, which pays funding in place of interest.
     """
 
     symbol: str
@@ -106,6 +106,7 @@ class Instrument:
     base: str = field(default="", compare=False)
     quote: str = field(default="", compare=False)
     currency: str | None = field(default=None, compare=False)
+    perpetual: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, size in (("lot", self.lot), ("tick", self.tick)):

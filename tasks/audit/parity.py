@@ -33,7 +33,7 @@ from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.models.load import forecaster
@@ -128,7 +128,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
         return backtest(job, Window(strategies=(job.policy.strategy,), start=case.days[0]), open_source).net.replay
     ingest(job, open_source)
     inspect(job, None)
-    job = with_fx_rates(job)
+    job = with_series(job)
     with connect(home) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)

@@ -21,7 +21,7 @@ from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.strategies import Strategy
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.data.used_data import used_sha256
 from tasks.run.answers import Answer
@@ -96,7 +96,7 @@ def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) 
     dates = tuple(day for day in every if start is None or start <= day)
     if not dates:
         raise AuditRefused(f"no bar lies between {start} and {job.as_of}; they run from {every[0]} to {every[-1]}")
-    return Audited(job=with_fx_rates(job), instruments=instruments, bars=bars, dates=dates, warnings=remarks(gate))
+    return Audited(job=with_series(job), instruments=instruments, bars=bars, dates=dates, warnings=remarks(gate))
 
 
 def promoted(known: Audited, strategy: Strategy) -> tuple[str | None, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.models.retrain import Champion, retrain, ruling
 from tasks.run.job import Job
 from tasks.run.kept_terms import keep_terms
@@ -75,7 +75,7 @@ def fill(
     """
     source = open_source()
     whole, market = open_market(backfill.job, source)
-    job = with_fx_rates(backfill.job)
+    job = with_series(backfill.job)
     world = _World(market=market, source=source, open_broker=open_broker)
     window = _window(backfill, market)
     todo = _todo(job, window)

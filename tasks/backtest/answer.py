@@ -28,11 +28,13 @@ class CostsAnswer(Answer):
     `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law; each is of the symbols
     that have it.
 
-    `total` is what was paid: fees + slippage + financing + short_fee, and `total_pct_per_year` its share. `interest`
-    was earned and is not taken off either: on balance the account paid total − interest.
+    `total` is what was paid: fees + slippage + financing + short_fee + funding, and `total_pct_per_year` its share.
+    `interest` was earned and is not taken off either: on balance the account paid total − interest.
 
     Where prices are in another currency than the account's, `fx_bps` is what converting them costs, a part of the fees,
     and `fx_profit` what the changes of exchange rates brought: it is in the returns and in no cost.
+
+    `funding` is what perpetual futures paid on balance, below 0 where they received more; null without any of them.
 
     Either `financing_rate` is the flat rate, or
     `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
@@ -67,6 +69,8 @@ class CostsAnswer(Answer):
     fx_profit: Exact | None = None
     fx_profit_pct_per_year: float | None = None
     fx_bps: dict[str, float] | None = None
+    funding: Exact | None = None
+    funding_pct_per_year: float | None = None
 
 
 class DifferenceAnswer(Answer):
@@ -221,6 +225,9 @@ def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
         short_fee_rate=None if flat else float(terms.short_fee),
         risk_free=None if terms.risk_free == NO_RATE else terms.risk_free.name,
     )
+    if at.perpetuals:
+        funded = {"funding": paid.funding, "funding_pct_per_year": _percent(paid.per_year(paid.funding))}
+        answer = answer.model_copy(update=funded)
     if not at.fx_bps:
         return answer
     converted = {"fx_profit": paid.fx_profit, "fx_profit_pct_per_year": _percent(paid.per_year(paid.fx_profit))}

@@ -32,7 +32,7 @@ from strategy.training.walk_forward import overlaid
 from tasks.backtest.measured import days_per_year, measure
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
@@ -150,7 +150,7 @@ def backtest(
     """
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
-    job, symbols = with_fx_rates(job), usable(job, gate, TESTING)
+    job, symbols = with_series(job), usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
     walks = _walks(job, window, market, notify)

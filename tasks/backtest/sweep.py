@@ -40,7 +40,7 @@ from tasks.backtest.sweep_chunks import (
     points_limited,
     signals_of,
 )
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.notices.excess_rates import above_zero
@@ -184,8 +184,8 @@ def _slower(work: Sequence[Work]) -> list[str]:
     if not exact:
         return []
     return [
-        f"{INSTRUMENT_FILE} states lots, least fees or currencies, which the compiled account lacks: {exact:,} points "
-        "run the exact account, which takes far longer"
+        f"{INSTRUMENT_FILE} states lots, least fees or currencies, or symbols are perpetual futures, which the "
+        f"compiled account lacks: {exact:,} points run the exact account, which takes far longer"
     ]
 
 
@@ -194,7 +194,7 @@ def gated(job: Job, symbols: tuple[str, ...], open_source: Callable[[], BarSourc
     job = replace(job, symbols=symbols)
     ingest(job, open_source)
     gate = inspect(job, None)
-    return Gated(job=with_fx_rates(job), usable=usable(job, gate, TESTING), warnings=tuple(remarks(gate)))
+    return Gated(job=with_series(job), usable=usable(job, gate, TESTING), warnings=tuple(remarks(gate)))
 
 
 def finished(ready: Ready, run: Runner) -> Sweep:

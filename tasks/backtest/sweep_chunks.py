@@ -228,7 +228,8 @@ def signals_of(market: SweepMarket, point: Point) -> AlignedSignals:
 
 
 def _config(market: SweepMarket, point: Point) -> AccountConfig:
-    # The costs of a point were stated before the rates of its currencies were known.
-    costs = replace(point.costs, currencies=market.policy.costs.currencies)
+    # The costs of a point were stated before the rates of its currencies and its funding were known.
+    known = market.policy.costs
+    costs = replace(point.costs, currencies=known.currencies, funding=known.funding)
     policy = replace(market.policy, strategy=point.strategy, sizing=point.sizing, costs=costs)
     return policy.account_config(market.account, point.symbols, market.instruments)

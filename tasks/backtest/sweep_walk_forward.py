@@ -191,14 +191,14 @@ def _legs(ready: Ready, chosen: Sequence[Pick], points: Sequence[Point]) -> list
         strategy: aligned_signals(symbol_signals(market.seen_by(strategy, symbols), calendars, strategy), symbols)
         for strategy in dict.fromkeys(point.strategy for point in points)
     }
-    # The costs of a point were stated before the rates of its currencies were known.
-    fx = job.policy.costs.currencies
+    # The costs of a point were stated before the rates of its currencies and its funding were known.
+    known = job.policy.costs
     policies = [
         replace(
             job.policy,
             strategy=point.strategy,
             sizing=point.sizing,
-            costs=replace(point.costs, currencies=fx),
+            costs=replace(point.costs, currencies=known.currencies, funding=known.funding),
         )
         for point in points
     ]

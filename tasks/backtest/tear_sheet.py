@@ -207,9 +207,12 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
         ("Fees", paid.fees, fees_in_words(at)),
         ("Slippage", paid.slippage, slippage_in_words(at)),
     ]
+    funded = [("Funding", paid.funding, "what perpetual futures paid, less what they received")]
+    funding = funded if at.perpetuals else []
     if terms.flat_rate is not None:
         lines += [
             ("Financing", paid.financing, f"{terms.flat_rate:.1%} a year of what is borrowed or sold short"),
+            *funding,
             ("All", paid.total, ""),
         ]
     else:
@@ -217,6 +220,7 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
         lines += [
             ("Financing", paid.financing, f"{series} plus {terms.borrow_spread:.1%} a year on what is borrowed"),
             ("Short fee", paid.short_fee, f"{terms.short_fee:.1%} a year of short positions"),
+            *funding,
             ("All", paid.total, "all that was paid; interest earned is not taken off"),
             ("Interest earned", paid.interest, _earned(terms)),
         ]

@@ -15,7 +15,7 @@ from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
 from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
 from tasks.models.training_cost import foretell
-from tasks.models.training_plan import trainer_for
+from tasks.models.training_plan import demand_trainable, trainer_for
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 
@@ -51,8 +51,9 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -
     A fold does what the product would have done from scratch: its model is trained on the bars up to `fitted_to`
     and judged by the promotion gate as a single trial; with the trials counted in the store, an old fold would depend
     on what was tried later. Each is saved as soon as it is finished. `notify` is called before each training.
-    Raises TrainingRefused where the recipe or the device admits no training at all.
+    Raises TrainingRefused where the recipe, the device or a symbol admits no training at all.
     """
+    demand_trainable(history.config.terms, history.bars)
     requested = _requested(job, history)
     with connect(job.home) as store:
         found = [_known(store, fold) for fold in requested]

@@ -95,9 +95,12 @@ def _told(flow: RecordedFlow) -> str:
 
 
 def flow_facts(store: Connection, account: str, day: date) -> tuple[tuple[str, str], ...]:
-    """Return what a day's report says of flows and exchange rates, as names and values; empty without any."""
-    rates = ledger.fx_profits(store, account, day)
-    told = (("FX profit of the day, and since it opened", " and ".join(map(money, rates))),) if rates else ()
+    """Return what a day's report says of flows, exchange rates and funding, as names and values; empty without any."""
+    brought = {
+        "FX profit of the day, and since it opened": ledger.fx_profits(store, account, day),
+        "Funding of the day, and since it opened; negative if paid": ledger.funding_paid(store, account, day),
+    }
+    told = tuple((name, " and ".join(map(money, both))) for name, both in brought.items() if both)
     flows = booked_flows(store, account, day)
     if not flows:
         return told

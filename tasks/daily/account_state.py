@@ -21,6 +21,7 @@ from strategy.backtest.day_loop import AccountState, late_quotes, unseen
 from strategy.backtest.fill_quotes import IMPACT_BARS, impacted
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
+from tasks.data.funding_rates import on_known_funding
 from tasks.data.fx_rates import with_rates
 from tasks.run.job import PAPER, SPOT, Job
 
@@ -44,7 +45,8 @@ def account_config(store: Connection, job: Job) -> AccountConfig:
     stated = config.terms.instruments
     # What the broker says of its market holds, whatever the account's own terms state.
     traded = {symbol: _on_terms(stated[symbol], venue.get(symbol, stated[symbol])) for symbol in stated}
-    config = replace(config, terms=replace(config.terms, instruments=traded, series=series_of(store, job)))
+    terms = on_known_funding(store, job, replace(config.terms, instruments=traded, series=series_of(store, job)))
+    config = replace(config, terms=terms)
     most = min(config.sizing.max_position_size, venue_most(job.broker))
     return replace(config, sizing=replace(config.sizing, max_position_size=most))
 

@@ -8,7 +8,7 @@ from exchange.currencies import pair_names
 from storage.accounts import cash_flows as flow_store
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
-from storage.database import Connection, connect
+from storage.database import Connection
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.money import exact, quantised
@@ -19,25 +19,17 @@ from tasks.data.currencies import pairs_for
 from tasks.run.job import Job
 
 
-def with_fx_rates(job: Job) -> Job:
+def with_rates(store: Connection, job: Job) -> Job:
     """Return the job with the rates that convert its account's prices, up to its day; as it is if none are needed.
 
     Of a day that the account has settled they are those that it took.
     A currency without published bars has no rate: whatever needs one raises FxMissing.
     """
-    if not job.policy.costs.currencies.base:
-        return job
-    with connect(job.home) as store:
-        return with_rates(store, job)
-
-
-def with_rates(store: Connection, job: Job) -> Job:
-    """Return what `with_fx_rates` does, from an open store."""
     costs = job.policy.costs
     currencies = costs.currencies
     if not currencies.base or currencies.fx:
         return job
-    instruments = _held_or_traded(store, job)
+    instruments = held_or_traded(store, job)
     pairs = {pair.currency: pair for pair in _pairs(store, job, instruments)}
     bars = bar_store.load(store, job.source, [pair.symbol for pair in pairs.values()], until=job.as_of)
     fx = {}
@@ -59,7 +51,16 @@ def pairs_needed(store: Connection, job: Job) -> tuple[CurrencyPair, ...]:
     """Return the pairs that convert the prices of what the account trades or has traded."""
     if not job.policy.costs.currencies.base:
         return ()
-    return _pairs(store, job, _held_or_traded(store, job))
+    return _pairs(store, job, held_or_traded(store, job))
+
+
+def held_or_traded(store: Connection, job: Job) -> tuple[Instrument, ...]:
+    """Return the instruments of the job's symbols and of all that its account has traded, on the terms stated."""
+    known = instrument_store.load(store, job.source, job.symbols)
+    came = {*order_store.ordered_symbols(store, job.account), *flow_store.symbols(store, job.account)}
+    outside = instrument_store.find(store, job.source, sorted(came - set(known)))
+    table = job.policy.costs.instruments
+    return tuple(table.applied(each) for each in {**outside, **known}.values())
 
 
 def _pairs(store: Connection, job: Job, instruments: tuple[Instrument, ...]) -> tuple[CurrencyPair, ...]:
@@ -67,14 +68,6 @@ def _pairs(store: Connection, job: Job, instruments: tuple[Instrument, ...]) -> 
     units = {currency_of(each.money)[0] for each in instruments if each.money}
     names = sorted({name for currency in units for name in pair_names(job.source, currency, base)})
     return pairs_for(job, instruments, instrument_store.load(store, job.source, names))
-
-
-def _held_or_traded(store: Connection, job: Job) -> tuple[Instrument, ...]:
-    known = instrument_store.load(store, job.source, job.symbols)
-    came = {*order_store.ordered_symbols(store, job.account), *flow_store.symbols(store, job.account)}
-    outside = instrument_store.find(store, job.source, sorted(came - set(known)))
-    table = job.policy.costs.instruments
-    return tuple(table.applied(each) for each in {**outside, **known}.values())
 
 
 def _series(bars: Bars, pair: CurrencyPair, size: Decimal) -> FxSeries:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from exchange.ports import BarRequest, BarSource, SourceRefused
 from storage.accounts import cash_flows as flow_store
+from storage.bars import funding_rates as funding_store
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars.staging import discard, stage
@@ -19,6 +20,7 @@ from strategy.exit_codes import UsageError
 from strategy.market.currencies import CurrencyPair
 from strategy.market.instruments import Calendar, Instrument
 from tasks.data.currencies import Offered, demand_convertible, lacking_pairs, pairs_for
+from tasks.data.funding_rates import funding_delivered, perpetuals
 from tasks.run.job import Job
 from tasks.run.kept_terms import last_settled
 
@@ -46,8 +48,8 @@ def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
     """Stage the source's bars up to `as_of` for one account; return the rows per symbol, 0 where nothing is new.
 
     With them come the bars of the pairs that convert prices into the account's currency, but not on a day that it has
-    settled, whose rates stay as they were. Raises SourceRefused, also for
-    prices that cannot be converted, and SourceUnavailable; then nothing has changed.
+    settled, whose rates stay as they were, and the funding of perpetual futures. Raises SourceRefused, also for
+    prices that cannot be converted, SourceUnavailable, FundingMissing and FundingRefused; then nothing has changed.
     """
     source = open_source()
     found = _delivered(job, source, job.as_of)
@@ -62,6 +64,10 @@ def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
     if last is not None and last >= job.as_of:
         pairs = []
     beside = _pairs_delivered(job, source, pairs, Offered(instruments=tuple(every.values()), listed=listed))
+    funding = funding_delivered(job, source, perpetuals(job, every.values()))
+    if funding:
+        with connect(job.home) as store:
+            funding_store.keep(store, job.source, funding)
     staged = _staged(job, found)
     return staged if beside is None else {**staged, **_staged(*beside)}
 
@@ -161,7 +167,9 @@ def _staged(job: Job, delivery: _Delivery) -> dict[str, int]:
 
 def _completed(known: Instrument | None, stated: Instrument) -> Instrument:
     """Return the known instrument with the currency that its source states; the stated one if none is known."""
-    return replace(known, base=stated.base, quote=stated.quote, currency=stated.currency) if known else stated
+    if known is None:
+        return stated
+    return replace(known, base=stated.base, quote=stated.quote, currency=stated.currency, perpetual=stated.perpetual)
 
 
 def _since(

@@ -27,7 +27,13 @@ from strategy.training.trainer import Learned, NotTrained, Past
 from tasks.models.fold_models import account_sha256
 from tasks.models.load import stored_model
 from tasks.models.training_cost import foretell, took
-from tasks.models.training_plan import TrainingPlan, TrainingRefused, training_on, training_plan
+from tasks.models.training_plan import (
+    TrainingPlan,
+    TrainingRefused,
+    demand_trainable,
+    training_on,
+    training_plan,
+)
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 
@@ -47,8 +53,9 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
     """Train the challenger of the job's day and judge it against the champion, or the prior if there is none.
 
     If promoted, it decides from the day `since`. The same bars, account, recipe and champion give the same model and
-    verdict, so one judged before is answered from the registry. Raises TrainingRefused if the history is too short or
-    the training fails, and StrategyRefused if there is no champion and the model looks ahead; nothing is registered.
+    verdict, so one judged before is answered from the registry. Raises TrainingRefused if the history is too short, the
+    training fails or a symbol is a perpetual future, and StrategyRefused if there is no champion
+    and the model looks ahead; nothing is registered.
     """
     with connect(job.home) as store:
         published = bar_store.load(store, job.source, job.symbols, until=job.as_of)
@@ -58,6 +65,7 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
     if not bars:
         raise TrainingRefused(f"no bars of {', '.join(job.symbols)} are published up to {job.as_of}; import some first")
     past = Past(bars=bars, config=job.policy.account_config(job.account, job.symbols, instruments))
+    demand_trainable(past.config.terms, bars)
     if (known := _known(job, champion, past)) is not None:
         return known
     start = stored_model(job.home, job.policy.strategy, champion.model_id) if champion and plan.warm else None

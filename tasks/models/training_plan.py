@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +10,7 @@ from datetime import date
 from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.models.registry import ModelRecord
+from strategy.account.trading_terms import TradingTerms
 from strategy.exit_codes import Exit
 from strategy.signals.faults import StrategyRefused
 from strategy.training.learners import trainer_of
@@ -51,6 +52,16 @@ def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> 
         if warmed is not None and same and len(bars) < recipe.cold_start_every_bars:
             return TrainingPlan(trainer=warmed, champion=champion, warm=True, cold_start=cold)
     return TrainingPlan(trainer=trainer, champion=champion, warm=False, cold_start=job.as_of)
+
+
+def demand_trainable(terms: TradingTerms, symbols: Iterable[str]) -> None:
+    """Raise TrainingRefused if a symbol is a perpetual future: training and gate charge interest, and no funding."""
+    perpetual = sorted(symbol for symbol in symbols if terms.perpetual(symbol))
+    if perpetual:
+        raise TrainingRefused(
+            f"{', '.join(perpetual[:5])} is a perpetual future, and training charges interest in place of its funding; "
+            "name a strategy without a learner, as --strategy rules does, or train on the spot market's bars"
+        )
 
 
 def trainer_for(job: Job) -> Trainer:

@@ -120,6 +120,8 @@ class Job:
     """What a person named: `SYMBOL CALENDAR` of each symbol that has one."""
     terms: str = ""
     """The terms that the account is to keep from its first unsettled day on, as canonical JSON; empty: none."""
+    funding: str = ""
+    """The file of the funding of its perpetual futures, `file:PATH`; empty: it comes with the bars."""
     besides: tuple[str, ...] = ()
     """What an account that is flattened holds besides `symbols`: it is closed too, so that its bars are fetched."""
 

@@ -25,6 +25,7 @@ from strategy.market.instruments import Instrument
 from tasks.data.fx_rates import pairs_needed
 from tasks.notices.calendars import calendar_remarks, told_calendar
 from tasks.notices.currencies import unknown_currencies
+from tasks.notices.funding import unused_funding
 from tasks.notices.sorted_rows import sorted_remarks
 from tasks.run.job import Job
 from tasks.validation.restatements import ONE_UNIT, in_its_unit, restatements, with_restatements
@@ -157,7 +158,11 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
 
 
 def _remarks_on(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
-    return (*calendar_remarks(job, instruments), *unknown_currencies(job, instruments))
+    return (
+        *calendar_remarks(job, instruments),
+        *unknown_currencies(job, instruments),
+        *unused_funding(job, instruments),
+    )
 
 
 def _judged(

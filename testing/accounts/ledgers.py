@@ -32,6 +32,7 @@ TABLES = {
     "account_terms": (),
     "cash_flows": (),
     "risk_state": (),
+    "funding_rates": (),
     "models": ("created_at",),
     "verdicts": ("created_at",),
     "promotions": ("promoted_at",),

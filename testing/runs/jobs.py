@@ -25,7 +25,7 @@ from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job, RunConfig
@@ -137,7 +137,7 @@ def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champ
     if symbols:
         ingest(replace(job, symbols=symbols).in_data, open_source)
     gate = validate(job.in_data)
-    job = with_fx_rates(job)
+    job = with_series(job)
     settled = settle(job, PaperBroker, gate.barred)
     champion = retrain(job)
     signal(job, champion, gate.barred, settled.agreement.barred)

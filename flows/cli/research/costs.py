@@ -7,6 +7,8 @@ from flows.cli.console import table
 from flows.cli.number_format import ABSENT, money
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tasks.backtest.answer import CostsAnswer
 
 #: Most symbols named beside a value; above that, only their count is given.
@@ -27,6 +29,7 @@ def shown_costs(costs: "CostsAnswer") -> str:
             costs.short_fee_pct_per_year,
             f"{_rate(costs.short_fee_rate)} of short positions",
         ),
+        *_funding(costs),
         ("total", costs.total, costs.total_pct_per_year, "" if costs.rates is None else WITHOUT_INTEREST),
         (
             "interest earned",
@@ -46,6 +49,13 @@ def shown_costs(costs: "CostsAnswer") -> str:
     ]
     # A dash would read as a missing value.
     return table([{**row, "at": row["at"] or " "} for row in rows], ("costs", "paid", "a year", "at"))
+
+
+def _funding(costs: "CostsAnswer") -> "list[tuple[str, Decimal, float | None, str]]":
+    """Return the line of funding; none without perpetual futures."""
+    if costs.funding is None:
+        return []
+    return [("funding", costs.funding, costs.funding_pct_per_year, "what perpetuals paid, less what they received")]
 
 
 def _charged_at(costs: "CostsAnswer") -> str:

@@ -90,7 +90,8 @@ def test_interest_short_fee_and_financing_are_told_apart() -> None:
     )
     paid = charges(replace(result, entries=entries), quotes_by_date(bars, FIRST, LAST), 252)
     assert (paid.financing, paid.short_fee, paid.interest) == (3, 2, 7)
-    assert paid.total == paid.fees + paid.slippage + 5
+    assert paid.funding == -11
+    assert paid.total == paid.fees + paid.slippage + 5 - 11
 
 
 def test_a_cost_that_nobody_set_is_told_by_its_value() -> None:

@@ -31,7 +31,7 @@ from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.sweep_chunks import side_by_side
 from tasks.daily.replay_check import reconcile
-from tasks.data.fx_rates import with_fx_rates
+from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.models.retrain import train_now
 from tasks.run.job import Job
@@ -259,9 +259,9 @@ def test_networks_train_on_prices_in_the_currency_of_the_account(tmp_path: Path)
         job = replace(job, policy=replace(job.policy, recipe=RECIPE))
         ingest(job, lambda source=source: source)
         inspect(job, None)
-        answers[name] = train_now(with_fx_rates(job))
+        answers[name] = train_now(with_series(job))
         # The same bars and closes: nothing is trained again.
-        assert train_now(with_fx_rates(job)) == answers[name]
+        assert train_now(with_series(job)) == answers[name]
     assert answers["same"].symbols == SYMBOLS
     assert answers["same"].data_sha256 != answers["revised"].data_sha256
     assert answers["same"].model_id != answers["revised"].model_id
