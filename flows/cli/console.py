@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import typer
 
+from flows.cli.colours import failure, warning
+from flows.cli.text_table import table
 from strategy.exit_codes import Exit, exit_code
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def fail(message: str, code: Exit, as_json: bool, details: Mapping[str, object] 
     sentence = " ".join(message.split())
     if as_json:
         _print(json.dumps({"error": {"exit": int(code), "message": sentence, **details}}))
-    sys.stderr.write(f"turbodmt: {sentence}\n")
+    sys.stderr.write(f"{failure('turbodmt:')} {sentence}\n")
     raise SystemExit(int(code))
 
 
@@ -92,26 +94,6 @@ def tell(sentence: str) -> None:
     sys.stderr.flush()
 
 
-def table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
-    """Return rows as aligned text.
-
-    >>> print(table([{"a": 1, "b": None}], ("a", "b")))
-    a  b
-    1  -
-    """
-    cells = [list(columns)] + [[_cell(row.get(name)) for name in columns] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
-
-
-def _cell(value: object) -> str:
-    if value is None or value == "":
-        return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
 def sections(*parts: str) -> str:
     """Return the non-empty parts, separated by blank lines."""
     return "\n\n".join(part for part in parts if part)
@@ -124,7 +106,7 @@ def listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[st
 
 def warned(answer: Warned) -> str:
     """Return the warnings of an answer, one per line."""
-    return "\n".join(f"Warning: {warning}" for warning in answer.warnings)
+    return "\n".join(f"{warning('Warning:')} {each}" for each in answer.warnings)
 
 
 def counted(count: int, noun: str) -> str:

@@ -16,6 +16,7 @@ from flows.cli.console import STOPPED, fail
 from flows.cli.data.bars import bars
 from flows.cli.data.import_bars import import_bars
 from flows.cli.data.universe import universe
+from flows.cli.help_text import TaskGroup, examples, next_steps
 from flows.cli.operate.doctor import doctor
 from flows.cli.operate.init import init
 from flows.cli.operate.up import up
@@ -53,6 +54,7 @@ NAME = "turbodmt"
 ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 app = typer.Typer(
     name=NAME,
+    cls=TaskGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -76,7 +78,7 @@ def turbodmt(
 ) -> None:
     """A daily trading system: bars in, a validated, reproducible and reconciled decision out."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        typer.echo(next_steps(), err=True)
         raise typer.Exit(int(Exit.USAGE))
 
 
@@ -90,22 +92,22 @@ class ResultsCommand(SettingsCommand):
 
 #: The commands whose argument is an amount of money.
 AMOUNTS = frozenset({"deposit", "withdraw"})
-#: The commands that take --set, in the order of the help.
+#: The commands that take --set.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(deposit, withdraw, positions, cancel, delist, status, halt, resume, up, watch),
+    *(deposit, withdraw, positions, cancel, delist, status, halt, resume, up, watch, doctor),
 )
 for _command in COMMANDS:
-    app.command(cls=ResultsCommand if _command is backtest else SettingsCommand)(_command)
+    _class = ResultsCommand if _command is backtest else SettingsCommand
+    app.command(cls=_class, epilog=examples(_command.__name__))(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
-app.command()(init)
-app.command(name="import", cls=SettingsCommand)(import_bars)
-_strategies = typer.Typer(invoke_without_command=True)
+app.command(epilog=examples("init"))(init)
+app.command(name="import", cls=SettingsCommand, epilog=examples("import"))(import_bars)
+_strategies = typer.Typer(invoke_without_command=True, epilog=examples("strategies"))
 _strategies.callback()(documented(strategies))
-_strategies.command()(documented(new))
-_strategies.command(cls=SettingsCommand)(documented(accept))
+_strategies.command(epilog=examples("strategies new"))(documented(new))
+_strategies.command(cls=SettingsCommand, epilog=examples("strategies accept"))(documented(accept))
 app.add_typer(_strategies, name="strategies")
-app.command(cls=SettingsCommand)(doctor)
 
 
 def main() -> None:

@@ -7,14 +7,18 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 # Not a Path, which would read "" as the current folder.
 Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
-Source = Annotated[str | None, typer.Option(help="sample, binance, yahoo or file:PATH.")]
+Source = Annotated[str | None, typer.Option(metavar="NAME", help="sample, binance, yahoo or file:PATH.")]
 Calendar = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Calendar of the symbols from now on: XNYS, XTKS, ..., observed or inferred."),
 ]
-Strategy = Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target, momentum, or a file: trend.py.")]
-Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
+Strategy = Annotated[
+    str | None, typer.Option(metavar="NAME", help="turbo, rules, hold, vol-target, momentum, or a file: trend.py.")
+]
+Symbols = Annotated[
+    str | None, typer.Option("--symbols", "--symbol", metavar="A,B", help="Symbols, separated by commas.")
+]
 AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
-Account = Annotated[str, typer.Option(help="The account in the ledger.")]
-Capital = Annotated[str | None, typer.Option(help="Money that the account starts with.")]
-Reason = Annotated[str, typer.Option(help="Why, for whoever reads it later.")]
+Account = Annotated[str, typer.Option(metavar="NAME", help="The account in the ledger.")]
+Capital = Annotated[str | None, typer.Option(metavar="MONEY", help="Money that the account starts with.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]

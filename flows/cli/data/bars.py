@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import run_command, sections, table
+from flows.cli.console import run_command, sections
 from flows.cli.data.held_back import shown_held_back
 from flows.cli.forgetting import Doing, Yes, demand_yes
 from flows.cli.options import AsJson, Home
+from flows.cli.text_table import table
 from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:

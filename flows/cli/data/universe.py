@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import run_command, table
+from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home, Source
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from tasks.data.universe import UniverseAnswer

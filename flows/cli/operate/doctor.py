@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from flows.cli.console import run_command, sections, table
+from flows.cli.console import run_command, sections
 from flows.cli.options import AsJson, Home
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from flows.doctor.checks import DoctorAnswer

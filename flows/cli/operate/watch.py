@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import run_command, sections, table, warned
+from flows.cli.console import run_command, sections, warned
 from flows.cli.options import AsJson, Home
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from tasks.operations.concerns import WatchAnswer

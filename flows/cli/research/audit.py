@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import run_command, sections, table, tell, warned
+from flows.cli.console import run_command, sections, tell, warned
 from flows.cli.number_format import in_units
 from flows.cli.options import AsJson, Home, Source, Symbols
 from flows.cli.research.window_options import WindowOptions
+from flows.cli.text_table import table
 from strategy.builtin.registry import BUILT_IN, HOLD, RULES
 
 if TYPE_CHECKING:

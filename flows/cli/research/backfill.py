@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import counted, listed, quiet_logs, run_command, sections, table, warned
+from flows.cli.console import counted, listed, quiet_logs, run_command, sections, warned
 from flows.cli.number_format import in_units, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Strategy, Symbols
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from flows.config.settings import Settings

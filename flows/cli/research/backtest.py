@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import quiet_logs, run_command, sections, table, tell, warned
+from flows.cli.console import quiet_logs, run_command, sections, tell, warned
 from flows.cli.number_format import metric, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 from flows.cli.research.costs import shown_costs
@@ -14,6 +14,7 @@ from flows.cli.research.own_version import told_version
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
 from flows.cli.research.window_options import GridOptions, WindowOptions
+from flows.cli.text_table import table
 from strategy.builtin.registry import BASELINE
 
 if TYPE_CHECKING:

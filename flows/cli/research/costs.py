@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flows.cli.console import table
 from flows.cli.number_format import ABSENT, money
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from flows.cli.console import run_command, sections, table, warned
+from flows.cli.console import run_command, sections, warned
 from flows.cli.options import AsJson, Home, Source, Symbols
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from tasks.operations.promote import ModelsAnswer

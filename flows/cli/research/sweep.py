@@ -8,10 +8,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from flows.cli.console import counted, quiet_logs, sections, table, warned
+from flows.cli.console import counted, quiet_logs, sections, warned
 from flows.cli.number_format import in_units, metric, percent, ratio
 from flows.cli.research.own_version import told_version
 from flows.cli.research.window_options import GridOptions, WindowOptions
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from flows.cli.research.sweep_file import Axes

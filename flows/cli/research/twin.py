@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flows.cli.console import quiet_logs, run_command, sections, table, warned
+from flows.cli.console import quiet_logs, run_command, sections, warned
 from flows.cli.options import AsJson, AsOf, Home, Source, Symbols
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from tasks.audit.twin_fidelity import TwinAnswer

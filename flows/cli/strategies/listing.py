@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.cli.console import run_command, table
+from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from tasks.strategies.listing import KnownStrategyAnswer, StrategiesAnswer

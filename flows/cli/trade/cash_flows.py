@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import sections, table, warned
+from flows.cli.console import sections, warned
 from flows.cli.number_format import money, quantity
+from flows.cli.text_table import table
 from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import listed, quiet_logs, run_command, sections, table, warned
+from flows.cli.console import listed, quiet_logs, run_command, sections, warned
 from flows.cli.number_format import decision, fill, money, order
 from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Strategy, Symbols
+from flows.cli.text_table import table
 
 if TYPE_CHECKING:
     from datetime import date

@@ -1,6 +1,7 @@
 """`turbodmt explain`: how an order came about, as a page from the bars down to the fills."""
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -38,8 +39,6 @@ BUDGETS = {
     "equal-risk": "budget by equal-risk: every symbol has the same share of the risk",
     "equal": "budget by equal: the same for every symbol",
 }
-#: Wide enough for any line when the output is not a terminal.
-_PIPED_COLUMNS = 200
 
 
 def explain(
@@ -104,7 +103,7 @@ def shown_explanation(answer: "ExplainAnswer") -> str:
         force_terminal=terminal,
         # Otherwise it would draw in a notebook by itself.
         force_jupyter=False,
-        width=None if terminal else _PIPED_COLUMNS,
+        width=shutil.get_terminal_size().columns,
         highlight=False,
         markup=False,
     )
@@ -125,7 +124,11 @@ def _grid(lines: Sequence[Line]) -> "Table":
 
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, value, remark in lines:
-        grid.add_row(Text(f"  {name}"), Text(_figure(value), overflow="fold"), Text(remark, style="dim"))
+        grid.add_row(
+            Text(f"  {name}"),
+            Text(_figure(value), overflow="fold", no_wrap=isinstance(value, float)),
+            Text(remark, style="dim"),
+        )
     return grid
 
 
@@ -193,7 +196,11 @@ def _bars(answer: "ExplainAnswer", bars: "BarsPart") -> list[Line]:
         ("window", f"{bars.first} to {bars.last}", f"{bars.bars} bars of {answer.order.symbol}"),
         ("close", bars.close, "raw, of the last bar"),
         ("adjustment factor", bars.factor, "raw × factor is the adjusted price"),
-        ("sha256", answer.decision.data_sha256, f"of the windows of {', '.join(bars.symbols)}: {kept}"),
+        (
+            "sha256",
+            (answer.decision.data_sha256 or "")[:12],
+            f"begins so; of the windows of {', '.join(bars.symbols)}: {kept}",
+        ),
     ]
 
 

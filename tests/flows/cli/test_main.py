@@ -1,13 +1,20 @@
 """The command line: what is wrongly asked ends at once with one sentence and its exit code."""
 
+import os
+import re
+import shlex
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from flows.cli.help_text import EXAMPLES, GROUPS
+from flows.cli.main import app
+from storage.database import DATABASE_NAME
 from tasks.data.stored_bars import BarsAnswer
 from tests.flows.conftest import Run
 
@@ -46,10 +53,35 @@ def test_every_command_takes_json_and_home(run: Run, command: str) -> None:
     assert "--home" in ended.out
 
 
-def test_nothing_asked_shows_the_help_and_is_wrong_usage(run: Run) -> None:
+def test_nothing_asked_says_what_to_do_next_and_is_wrong_usage(run: Run, home: Path) -> None:
     ended = run()
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.startswith("Usage: turbodmt [OPTIONS] COMMAND")
+    assert len(re.findall(r"^  turbodmt \w+", ended.err, re.MULTILINE)) == 3
+    assert "turbodmt init" in ended.err
+    home.mkdir(exist_ok=True)
+    (home / DATABASE_NAME).touch()
+    begun = run()
+    assert (begun.code, "turbodmt status" in begun.err, "turbodmt init" in begun.err) == (2, True, False)
+
+
+def test_every_command_has_a_place_in_the_help_and_examples_that_parse() -> None:
+    group = typer.main.get_command(app)
+    grouped = [name for commands in GROUPS.values() for name in commands]
+    assert sorted(grouped) == sorted(group.commands)
+    assert max(len(line) for commands in GROUPS.values() for line in commands.values()) < 60
+    assert {name for name in EXAMPLES if " " not in name} == {*grouped}
+    for command, examples in EXAMPLES.items():
+        for example in examples:
+            assert example.split()[:1] == command.split()[:1]
+            parse(group, shlex.split(example))
+
+
+def parse(command: Any, words: list[str], parent: Any = None) -> None:
+    """Parse the words as the command line does; raises typer.TyperException for what it does not take."""
+    context = command.make_context(command.name, [*words], parent=parent)
+    if words and hasattr(command, "resolve_command"):
+        _, chosen, rest = command.resolve_command(context, words)
+        parse(chosen, rest, context)
 
 
 def test_the_version_is_told(run: Run) -> None:
@@ -62,12 +94,13 @@ def test_the_shell_can_complete_commands(run: Run) -> None:
     assert (ended.code, "_TURBODMT_COMPLETE" in ended.out) == (0, True)
 
 
-def test_the_help_comes_within_a_second() -> None:
+def test_the_help_takes_less_than_a_second_of_processor_time() -> None:
     seconds = []
     for _ in range(3):
-        start_s = time.perf_counter()
-        subprocess.run([TURBODMT, "--help"], check=True, capture_output=True, timeout=30)
-        seconds.append(time.perf_counter() - start_s)
+        before = os.times()
+        subprocess.run([TURBODMT, "--help"], check=True, capture_output=True, timeout=60)
+        after = os.times()
+        seconds.append(after.children_user - before.children_user + after.children_system - before.children_system)
     assert min(seconds) < 1.0
 
 
