@@ -58,12 +58,12 @@ class BarSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Return the key of its bars in the store: `sample`, `binance`, `yahoo`, `file:/absolute/path`."""
+        """Return the key of its bars in the store: the name of the source, or `file:/absolute/path`."""
         ...
 
     @property
     def streaming(self) -> bool:
-        """Return True if new bars arrive with time (binance, yahoo), False for a fixed record (sample, file)."""
+        """Return True if new bars arrive with time (binance and yahoo), False for a fixed record (sample, file)."""
         ...
 
     def symbols(self) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def backfill(
     Args:
         start_date: The first day decided.
         end_date: The last day decided, at most the source's last closed bar.
-        source: Where bars come from: sample, binance, yahoo or file:PATH.
+        source: Where bars come from: sample, binance, binance-futures, yahoo or file:PATH.
         symbols: What to trade; left out, what the source serves by default.
         strategy: The rule that turns bars into signals: turbo, rules, hold, vol-target or momentum.
         capital: The money that the account starts with.

@@ -48,7 +48,7 @@ def daily(
 
     Args:
         as_of: The last closed bar; left out, the newest one.
-        source: Where bars come from: sample, binance, yahoo or file:PATH.
+        source: Where bars come from: sample, binance, binance-futures, yahoo or file:PATH.
         symbols: What to trade; left out, what the source serves by default.
         strategy: The rule that turns bars into signals: turbo, rules, hold, vol-target or momentum.
         broker: Where orders go: paper, testnet-spot or testnet-futures; keys come from the environment or secrets.

@@ -43,7 +43,7 @@ def train(
 
     Args:
         as_of: The last closed bar to learn from; left out, the newest one.
-        source: Where bars come from: sample, binance, yahoo or file:PATH.
+        source: Where bars come from: sample, binance, binance-futures, yahoo or file:PATH.
         symbols: What to train for; left out, what the source serves by default.
         strategy: The strategy whose learner is trained; left out, that of the settings, or turbo if it has none.
         home: The folder of the database, models and reports; left out, that of the worker.

@@ -16,8 +16,9 @@ from exchange.retries import TRIES, Transient, retried
 
 Answer = TypeVar("Answer")
 
-#: Binance allows 6,000 weight units per minute and IP address. Others may share the address, so a fifth stays free.
-WEIGHT_LIMIT = 4_800
+#: Binance allows 6,000 weight units per minute and IP address on spot, and 2,400 on futures. Others may share the
+#: address, so a fifth stays free.
+WEIGHT_LIMIT, FUTURES_WEIGHT_LIMIT = 4_800, 1_920
 
 _UNKNOWN_SYMBOL = -1121
 #: HTTP statuses for an IP address that Binance does not serve.
@@ -41,11 +42,17 @@ def public_client(timeout_s: float) -> Any:
     return client
 
 
-def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None], symbol: str = "") -> Answer:
+def answer(
+    client: Any,
+    ask: Callable[[], Answer],
+    sleep: Callable[[float], None],
+    symbol: str = "",
+    weight_limit: int = WEIGHT_LIMIT,
+) -> Answer:
     """Return the result of `ask`, after at most five tries and the waits that the exchange requests.
 
-    `client` is python-binance's; its last response carries the used request weight: near the limit, the call waits a
-    minute before it returns. Raises SourceRefused for a request that will never succeed, SourceUnavailable otherwise.
+    `client` is python-binance's; its last response carries the used request weight: near `weight_limit`, the call waits
+    a minute before it returns. Raises SourceRefused for a request that will never succeed, SourceUnavailable otherwise.
     """
     try:
         result = retried(lambda: _once(ask, symbol), sleep)
@@ -54,7 +61,7 @@ def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None
             f"binance did not answer within {TRIES} tries (last: {failure}); check the network or try again later"
         ) from failure
     headers = client.response.headers if client.response is not None else {}
-    wait_near_limit(headers, WEIGHT_LIMIT, sleep)
+    wait_near_limit(headers, weight_limit, sleep)
     return result
 
 

@@ -7,7 +7,9 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 # Not a Path, which would read "" as the current folder.
 Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
-Source = Annotated[str | None, typer.Option(metavar="NAME", help="sample, binance, yahoo or file:PATH.")]
+Source = Annotated[
+    str | None, typer.Option(metavar="NAME", help="sample, binance, binance-futures, yahoo or file:PATH.")
+]
 Calendar = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Calendar of the symbols from now on: XNYS, XTKS, ..., observed or inferred."),

@@ -8,12 +8,12 @@ SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
 ACCOUNT_PATTERN = r"[a-z0-9][a-z0-9-]{0,63}"
 
 #: Sources other than files.
-NAMED_SOURCES = ("sample", "binance", "yahoo")
+NAMED_SOURCES = ("sample", "binance", "binance-futures", "yahoo")
 #: Suffixes of files of bars.
 FILE_SUFFIXES = (".csv", ".parquet")
 #: The patterns of the text fields, in words.
 PATTERNS = {
-    "source": "sample, binance, yahoo or file:PATH",
+    "source": "sample, binance, binance-futures, yahoo or file:PATH",
     "rates": "bills, yahoo, constant:RATE such as constant:0.02, or file:PATH",
     "funding": "file:PATH of a csv file",
     "base_currency": "the three capital letters of a currency, such as USD",

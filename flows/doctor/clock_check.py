@@ -1,9 +1,14 @@
 """Clock check of the doctor: the difference to the exchange's clock, if the settings name an exchange."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from flows.config.settings import Settings
 from flows.config.wall_clock import clock
+
+if TYPE_CHECKING:
+    from exchange.bars.binance_futures_klines import BinanceFutures
+    from exchange.bars.binance_klines import BinanceBars
 
 #: A clock set by NTP is right within a second. Five minutes ahead, a scheduled run would start before its bar
 #: has closed and find no new bar.
@@ -15,11 +20,9 @@ def compare_clocks(settings: Settings) -> tuple[bool, str, str]:
 
     External brokers are not queried: a run measures their clock itself. Raises SourceUnavailable.
     """
-    if settings.source != "binance":
+    if settings.source not in ("binance", "binance-futures"):
         return True, f"nothing to compare it with: {settings.source.partition(':')[0]} reports no time", ""
-    from exchange.bars.binance_klines import BinanceBars
-
-    exchange = BinanceBars()
+    exchange = _exchange(settings)
     started = clock()
     theirs = exchange.server_time()
     took = clock() - started
@@ -33,3 +36,13 @@ def compare_clocks(settings: Settings) -> tuple[bool, str, str]:
         f"{detail}, the limit is {LIMIT.total_seconds():.0f} s",
         "have the system set its clock by the network (NTP); until then runs come at the wrong time",
     )
+
+
+def _exchange(settings: Settings) -> "BinanceBars | BinanceFutures":
+    if settings.source == "binance":
+        from exchange.bars.binance_klines import BinanceBars
+
+        return BinanceBars()
+    from exchange.bars.binance_futures_klines import BinanceFutures
+
+    return BinanceFutures()

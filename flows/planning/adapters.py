@@ -70,6 +70,10 @@ def _adapter(settings: Settings) -> "BarSource":
         from exchange.bars.binance_klines import BinanceBars
 
         return BinanceBars()
+    if settings.source == "binance-futures":
+        from exchange.bars.binance_futures_klines import BinanceFutures
+
+        return BinanceFutures()
     if settings.source == "yahoo":
         from exchange.bars.yahoo import YahooBars
 

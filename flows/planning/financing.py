@@ -19,7 +19,9 @@ def with_rates(settings: Settings, instruments: Iterable[Instrument]) -> Setting
     if settings.rates is not None:
         return settings
     money = {settings.base_currency} if settings.base_currency else {instrument.money for instrument in instruments}
-    online = settings.source == "yahoo" or (settings.source == "binance" and money and money <= DOLLAR_COINS)
+    online = settings.source == "yahoo" or (
+        settings.source.startswith("binance") and bool(money) and money <= DOLLAR_COINS
+    )
     return settings.model_copy(update={"rates": YAHOO if online else BILLS})
 
 

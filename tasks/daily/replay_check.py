@@ -10,7 +10,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger.row_codec import DayPass
 from strategy.account.orders import Order, OrderState
-from strategy.backtest.day_loop import settle_day
+from strategy.backtest.day_loop import AccountState, settle_day
 from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Decision, Status, as_decided
@@ -151,8 +151,16 @@ def _equities(
     _demand_equal(job, settled.equity, replayed.equity)
     if job.broker == PAPER:
         return settled.equity, replayed.equity, None
-    paper = settle_day(restated(store, job, before).state, quotes, job.as_of, config).state.snapshot.equity
+    held = _paid_up(restated(store, job, before).state)
+    paper = settle_day(held, quotes, job.as_of, config).state.snapshot.equity
     return settled.equity, replayed.equity, float((paper - settled.equity) / paper) if paper else None
+
+
+def _paid_up(state: AccountState) -> AccountState:
+    """Return the state of which the venue has charged the funding of every day so far, whether its bar came or not."""
+    account = state.account
+    positions = {symbol: replace(each, marked_on=account.as_of) for symbol, each in account.positions.items()}
+    return replace(state, account=replace(account, positions=positions))
 
 
 def _demand_equal(job: Job, equity: Decimal, replayed: Decimal) -> None:

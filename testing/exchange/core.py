@@ -133,7 +133,7 @@ class FakeExchange:
 
     def fund(self, symbol: str, rate: Decimal) -> Decimal:
         """Settle the funding of a symbol; what the account received, negative where it paid."""
-        paid = self.futures.account.fund(symbol, rate)
+        paid = self.futures.fund(symbol, rate)
         self.futures.liquidate()
         return paid
 

@@ -16,7 +16,8 @@ from cryptography.x509.oid import NameOID
 from testing.servers.market_data import FakeBinance
 from testing.servers.prefect_server import free_port
 
-HOST = "api.binance.com"
+#: The sites of the spot market and of futures.
+HOSTS = ("api.binance.com", "fapi.binance.com")
 
 
 class MainSite:
@@ -54,7 +55,7 @@ class MainSite:
             protocol_version = "HTTP/1.1"
 
             def do_CONNECT(self) -> None:
-                if self.path != f"{HOST}:443":
+                if self.path not in [f"{host}:443" for host in HOSTS]:
                     self.send_error(403, f"{self.path} is not served here")
                     return
                 self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -88,7 +89,7 @@ class MainSite:
 def _write_certificate(path: Path) -> None:
     """Write a key and a certificate of the host, signed with it and valid at any time."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTS[0])])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -97,7 +98,7 @@ def _write_certificate(path: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -70,6 +70,8 @@ class FakeBinance:
     faults: list[Fault | None] = field(default_factory=list)
     used_weight: int = 1
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    funding: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    expiring: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         fake = self
@@ -122,16 +124,33 @@ class FakeBinance:
     def _answer(self, path: str, parameters: dict[str, str]) -> tuple[int, Any]:
         if path == "/api/v3/ping":
             return 200, {}
-        if path == "/api/v3/time":
+        if path == "/fapi/v1/exchangeInfo":
+            return 200, {"timezone": "UTC", "symbols": [self._contract(symbol) for symbol in self.klines]}
+        if path in ("/api/v3/time", "/fapi/v1/time"):
             return 200, {"serverTime": int(self.server_time.timestamp() * 1000)}
-        if path not in ("/api/v3/klines", "/api/v3/exchangeInfo"):
+        if path not in ("/api/v3/klines", "/api/v3/exchangeInfo", "/fapi/v1/klines", "/fapi/v1/fundingRate"):
             return 404, {"code": -1, "msg": f"no {path} here"}
         symbol = parameters.get("symbol", "")
         if symbol not in self.klines:
             return 400, {"code": -1121, "msg": "Invalid symbol."}
         if path == "/api/v3/exchangeInfo":
             return 200, {"timezone": "UTC", "symbols": [_listing(symbol)]}
+        if path == "/fapi/v1/fundingRate":
+            return self._payments(symbol, parameters)
         return self._page(self.klines[symbol], parameters)
+
+    def _payments(self, symbol: str, parameters: dict[str, str]) -> tuple[int, Any]:
+        """At most a thousand payments from the start on, oldest first.
+
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Get-Funding-Rate-History
+        """
+        start_ms, end_ms = int(parameters["startTime"]), int(parameters["endTime"])
+        found = [row for row in self.funding.get(symbol, []) if start_ms <= row["fundingTime"] <= end_ms]
+        return 200, found[: min(int(parameters.get("limit", 100)), 1000)]
+
+    def _contract(self, symbol: str) -> dict[str, Any]:
+        kind = "CURRENT_QUARTER" if symbol in self.expiring else "PERPETUAL"
+        return _listing(symbol) | {"contractType": kind}
 
     def _page(self, klines: list[Kline], parameters: dict[str, str]) -> tuple[int, Any]:
         if parameters.get("interval") != "1d":

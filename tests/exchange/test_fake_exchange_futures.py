@@ -69,6 +69,13 @@ def test_funding_is_paid_by_longs_to_shorts(exchange: FakeExchange, client: Clie
     paid = client.futures_income_history(incomeType="FUNDING_FEE")
     assert [payment["income"] for payment in paid] == ["0.05000000", "-0.10000000"]
     assert exchange.futures.account.wallet == Decimal("9999.70")
+    history = client.futures_funding_rate(symbol="BTCUSDT")
+    assert [(one["fundingRate"], one["markPrice"]) for one in history] == [
+        ("0.00010000", "50000.00000000"),
+        ("-0.00020000", "50000.00000000"),
+    ]
+    assert [one["time"] for one in paid] == [one["fundingTime"] for one in history]
+    assert client.futures_funding_rate(symbol="ETHUSDT") == []
 
 
 def test_leverage_bounds_the_position(client: Client) -> None:

@@ -13,7 +13,7 @@ from flows.planning.deployed_accounts import ACCOUNT
 from strategy.exit_codes import UsageError
 
 QUESTIONS = {
-    "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",
+    "source": "Where do bars come from (sample, binance, binance-futures, yahoo or file:PATH)?",
     "symbols": "Which symbols, separated by commas (none: those of the source)?",
     "strategy": "Which strategy (turbo, rules, hold, vol-target or momentum)?",
     "capital": "With how much money does an account start?",

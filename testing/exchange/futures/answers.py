@@ -4,6 +4,8 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/account/re
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
 """
 
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from testing.exchange.access import Refusal
@@ -24,6 +26,7 @@ class FuturesState(VenueState[FuturesAccount], Protocol):
     """The state of the futures venue. `trade_commission_sign` is 1 or -1: see `trade`."""
 
     trade_commission_sign: int
+    payments: list["Payment"]
 
 
 def information(venue: FuturesState) -> Json:
@@ -78,6 +81,39 @@ def marks(venue: FuturesState, sent: Parameters) -> Json:
         return {"symbol": book.listing.symbol} | alike | funding | {"time": venue.now_ms}
 
     return one(venue.book(sent)) if sent.has("symbol") else [one(book) for book in venue.books.values()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A funding of a symbol: when it was, its rate, and the mark that it was charged on."""
+
+    symbol: str
+    time_ms: int
+    rate: Decimal
+    mark: Decimal
+
+
+def funding(venue: FuturesState, sent: Parameters) -> Json:
+    """The history of funding, oldest first, which every customer shares and no reset ends.
+
+    https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Get-Funding-Rate-History
+    """
+    symbol, start, end = venue.book(sent).listing.symbol, sent.number("startTime"), sent.number("endTime")
+    found = [
+        one
+        for one in venue.payments
+        if one.symbol == symbol and (start or 0) <= one.time_ms <= (venue.now_ms if end is None else end)
+    ]
+    limit = sent.limit(100)
+    return [
+        {
+            "symbol": one.symbol,
+            "fundingTime": one.time_ms,
+            "fundingRate": digits(one.rate),
+            "markPrice": digits(one.mark),
+        }
+        for one in (found[-limit:] if start is None else found[:limit])
+    ]
 
 
 def rates(venue: FuturesState, sent: Parameters) -> Json:

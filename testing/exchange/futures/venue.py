@@ -35,6 +35,7 @@ class FuturesVenue:
     requests: RequestLimits = field(default_factory=lambda: RequestLimits(2400))
     order_limits: OrderLimits = field(default_factory=lambda: OrderLimits({"10S": (10_000, 300), "1M": (60_000, 1200)}))
     dual: bool = False
+    payments: list[answers.Payment] = field(default_factory=list)
     trade_commission_sign: int = 1
     throttled: str = (
         "Request throttled by system-level protection. Reduce-only/close-position orders are exempt. Please try again."
@@ -59,6 +60,7 @@ class FuturesVenue:
             "GET v1/ticker/price": Route(lambda sent: answers.prices(self, sent), 1, 2, signed=False),
             "GET v2/ticker/price": Route(lambda sent: answers.prices(self, sent), 1, 2, signed=False),
             "GET v1/premiumIndex": Route(lambda sent: answers.marks(self, sent), 1, 10, signed=False),
+            "GET v1/fundingRate": Route(lambda sent: answers.funding(self, sent), 1, signed=False),
             "GET v2/account": Route(lambda _: told.account_v2(self), 5),
             "GET v3/account": Route(lambda _: told.account_v3(self), 5),
             "GET v2/balance": Route(lambda _: told.balance(self), 5),
@@ -90,6 +92,12 @@ class FuturesVenue:
         if book is None:
             raise Refusal(-1121, "Invalid symbol.")
         return book
+
+    def fund(self, symbol: str, rate: Decimal) -> Decimal:
+        """Return what the account receives (negative: pays) at this rate, which the venue's history keeps."""
+        mark = self.books[symbol].last
+        self.payments.append(answers.Payment(symbol=symbol, time_ms=self.now_ms, rate=rate, mark=mark))
+        return self.account.fund(symbol, rate)
 
     def liquidate(self) -> None:
         """Close every position at its mark once the maintenance margin is not covered.

@@ -161,8 +161,14 @@ def test_the_help_imports_nothing_heavy() -> None:
             "--strategy is 'luck', which is neither a known strategy nor a file such as",
         ),
         (["backtest", "--strategy", ""], "--strategy is ''; it must name one or more strategies, separated by commas"),
-        (["daily", "--source", "kraken"], "source is 'kraken'; it must be sample, binance, yahoo or file:PATH"),
-        (["daily", "--source", "yahooo"], "source is 'yahooo'; it must be sample, binance, yahoo or file:PATH"),
+        (
+            ["daily", "--source", "kraken"],
+            "source is 'kraken'; it must be sample, binance, binance-futures, yahoo or file:PATH",
+        ),
+        (
+            ["daily", "--source", "yahooo"],
+            "source is 'yahooo'; it must be sample, binance, binance-futures, yahoo or file:PATH",
+        ),
         (["train", "--source", "file:/no/such.csv"], "there is no file /no/such.csv; check the path"),
         (
             ["daily", "--broker", "testnet-spot"],

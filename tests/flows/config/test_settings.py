@@ -112,7 +112,7 @@ def test_settings_cannot_be_changed() -> None:
         ("capital", "0", r"^capital is '0'; it must be greater than 0"),
         ("broker", "binance", r"^broker is 'binance'; it must be 'paper', 'testnet-spot' or 'testnet-futures'"),
         ("strategy", "Tur bo", r"^strategy is 'Tur bo'; it must be turbo, rules, hold"),
-        ("source", "kraken", r"^source is 'kraken'; it must be sample, binance, yahoo or file:PATH"),
+        ("source", "kraken", r"^source is 'kraken'; it must be sample, binance, binance-futures, yahoo or file:PATH"),
         ("symbols", "A B", r"^symbols is 'A B'; it must be up to 32 letters"),
         ("symbols", "A,B,A", r"^symbols name A more than once; name each once$"),
         ("groups", {"bonds": ["TLT"]}, "groups is set and max_group_exposure is not, so that nothing is capped"),

@@ -73,7 +73,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_wrong_answer_is_asked_again(answers: list[str], home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers += ["bloomberg", 'file:/data/my "bars" 😀.csv', "", "rules", "", "testnet-spot", "wild", "cautious"]
     said = run_init(NOTHING, str(home), yes=False)
-    assert capsys.readouterr().err.startswith("source is 'bloomberg'; it must be sample, binance, yahoo or file:PATH")
+    assert capsys.readouterr().err.startswith(
+        "source is 'bloomberg'; it must be sample, binance, binance-futures, yahoo or file:PATH"
+    )
     assert tomllib.loads((home / FILE_NAME).read_text()) == {
         "source": 'file:/data/my "bars" 😀.csv',
         "strategy": "rules",
