@@ -36,10 +36,12 @@ def financing_entries(
     days = (as_of - account.as_of).days
 
     def over(rate: Decimal, held: Decimal) -> Decimal:
-        return quantised(rate * days / CALENDAR_DAYS_PER_YEAR * held)
+        # Most accounts neither borrow nor lend on most days: nothing is rounded for them.
+        return quantised(rate * days / CALENDAR_DAYS_PER_YEAR * held) if rate and held else _ZERO
 
-    if terms.flat_rate is not None:
-        moved = {EntryKind.FINANCING: -over(terms.flat_rate, debt + short)}
+    flat_rate = terms.flat_rate
+    if flat_rate is not None:
+        moved = {EntryKind.FINANCING: -over(flat_rate, debt + short)}
     else:
         rates = terms.at(account.as_of)
         moved = {
