@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from exchange.currencies import spelled
 from flows.config.spelling import PATTERNS, SYMBOL_PATTERN
 from strategy.exit_codes import Remedied
 from strategy.market.instrument_terms import (
@@ -152,7 +153,8 @@ def _checked_section(group: str, name: str, section: object) -> dict[str, JsonVa
         raise InstrumentFileRefused(*_told(where, group, error)) from error
     _demand_consistent(where, group, known)
     stated: dict[str, JsonValue] = known.model_dump(exclude_none=True)
-    return stated
+    # As the currencies of sources are spelled, with which these are compared.
+    return {**stated, "currency": spelled(known.currency)} if known.currency else stated
 
 
 def _told(where: str, group: str, error: ValidationError) -> tuple[str, str]:

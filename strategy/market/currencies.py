@@ -125,7 +125,7 @@ class FxSeries:
         if not self.unending and day - self.dates[row] > timedelta(days=FX_CARRIED_DAYS):
             raise FxMissing(
                 f"{self.pair} has no bar between {self.dates[row]} and {day}, and a rate stands for {FX_CARRIED_DAYS} "
-                f"days; import its bars up to {day}"
+                "days; import its later bars, or end before that day"
             )
         return self.rates[row]
 

@@ -184,8 +184,8 @@ def _slower(work: Sequence[Work]) -> list[str]:
     if not exact:
         return []
     return [
-        f"{INSTRUMENT_FILE} states lots, least fees or currencies, or symbols are perpetual futures, which the "
-        f"compiled account lacks: {exact:,} points run the exact account, which takes far longer"
+        f"{exact:,} points run the exact account, which takes far longer: the compiled one lacks lots and least fees "
+        f"of {INSTRUMENT_FILE}, perpetual futures, and prices in another currency than the account's"
     ]
 
 

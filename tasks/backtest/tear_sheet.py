@@ -216,9 +216,8 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
             ("All", paid.total, ""),
         ]
     else:
-        series = terms.rates.name
         lines += [
-            ("Financing", paid.financing, f"{series} plus {terms.borrow_spread:.1%} a year on what is borrowed"),
+            ("Financing", paid.financing, _borrowed(terms)),
             ("Short fee", paid.short_fee, f"{terms.short_fee:.1%} a year of short positions"),
             *funding,
             ("All", paid.total, "all that was paid; interest earned is not taken off"),
@@ -232,10 +231,16 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
     )
 
 
+def _borrowed(terms: FinancingTerms) -> str:
+    spread = f"{terms.borrow_spread:.1%} a year on what is borrowed"
+    return spread if terms.rates == NO_RATE else f"{terms.rates.name} plus {spread}"
+
+
 def _earned(terms: FinancingTerms) -> str:
-    if terms.risk_free not in (NO_RATE, terms.rates):
-        return f"cash earns nothing; Sharpe ratios are of returns above {terms.risk_free.name}"
-    return f"{terms.rates.name} less {terms.cash_spread:.1%} a year on cash"
+    if terms.rates != NO_RATE:
+        return f"{terms.rates.name} less {terms.cash_spread:.1%} a year on cash"
+    above = "" if terms.risk_free == NO_RATE else f"; Sharpe ratios are of returns above {terms.risk_free.name}"
+    return f"cash earns nothing{above}"
 
 
 def _capacity(tested: Backtest) -> CapacityCurve | None:

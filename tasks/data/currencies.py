@@ -1,6 +1,6 @@
 """The currencies of an account: its cash, limits and equity are in one; prices in others are converted by pairs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exchange.currencies import pair_names
@@ -49,38 +49,35 @@ def pairs_for(job: Job, instruments: Iterable[Instrument], listed: Collection[st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """What the account trades or has traded, and the symbols that a recorded source lists."""
+    """What the account trades or has traded, and the symbols that a recorded source lists; others list none."""
 
     instruments: tuple[Instrument, ...]
     listed: tuple[str, ...]
 
 
-def lacking_pairs(job: Job, pairs: Collection[CurrencyPair], offered: Offered, why: str) -> str:
-    """Return the sentence that the source does not have the pairs that the instruments need.
+def lacking_pairs(job: Job, pairs: Sequence[CurrencyPair], offered: Offered, why: str) -> str:
+    """Return the sentence that the source does not have the pairs that the instruments need, and why in its words.
 
     It asks whether another pair of the same two currencies was meant if the source lists that one.
     """
     base, known = job.policy.costs.currencies.base, offered.instruments
-    names = [pair.symbol for pair in pairs]
+    lacking = [pair for pair in pairs if pair.symbol not in offered.listed]
+    # The list of a recorded source says more than its refusal, which proposes to trade something else.
+    said = f"{job.source} does not have them" if offered.listed and lacking else why
     needing = [
         f"{each.symbol} in {each.money}" for each in known if job.policy.costs.currencies.foreign(each) and each.money
     ]
+    names, prices = ", ".join(pair.symbol for pair in lacking or pairs), ", ".join(needing[:_SHOWN]) + _more(needing)
     return (
-        f"the account is in {base} and needs the bars of {', '.join(names)} to convert the prices of "
-        f"{', '.join(needing[:_SHOWN])}{_more(needing)}: {why}; import them from the same source, or name another pair "
-        f"under [currencies] in instruments.toml{_meant(job, pairs, offered.listed)}"
+        f"the account is in {base} and needs the bars of {names} to convert the prices of {prices}: {said}; import "
+        "them from the same source, or name another pair under [currencies] in instruments.toml"
+        f"{_meant(job, lacking, offered.listed)}"
     )
 
 
-def _meant(job: Job, pairs: Iterable[CurrencyPair], listed: Collection[str]) -> str:
+def _meant(job: Job, lacking: Iterable[CurrencyPair], listed: Collection[str]) -> str:
     """Return the question whether pairs were meant that the source has; empty if it has none."""
-    others = [
-        name
-        for pair in pairs
-        if pair.symbol not in listed
-        for name in pair_names(job.source, pair.currency, pair.base)
-        if name in listed
-    ]
+    others = [name for pair in lacking for name in pair_names(job.source, pair.currency, pair.base) if name in listed]
     return f"; did you mean {', '.join(others)}?" if others else ""
 
 

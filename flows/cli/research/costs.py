@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Most symbols named beside a value; above that, only their count is given.
 MOST_NAMED = 4
+#: The series of money that earns nothing, as costs name it.
+NO_INTEREST = "constant:0"
 #: What the total says where cash earns interest.
 WITHOUT_INTEREST = "all that was paid; interest earned is not taken off"
 
@@ -75,12 +77,15 @@ def _slipped_by(costs: "CostsAnswer") -> str:
 def _financed_at(costs: "CostsAnswer") -> str:
     if costs.rates is None:
         return f"{_rate(costs.financing_rate)} of what is borrowed or sold short"
-    return f"{costs.rates} plus {_rate(costs.borrow_spread)} on what is borrowed"
+    spread = f"{_rate(costs.borrow_spread)} on what is borrowed"
+    return spread if costs.rates == NO_INTEREST else f"{costs.rates} plus {spread}"
 
 
 def _earned_at(costs: "CostsAnswer") -> str:
     if costs.risk_free not in (None, costs.rates):
         return f"cash earns nothing; Sharpe ratios are above {costs.risk_free}"
+    if costs.rates == NO_INTEREST:
+        return "cash earns nothing"
     return f"{costs.rates} less {_rate(costs.cash_spread)} on cash"
 
 

@@ -54,6 +54,12 @@ def test_pairs_and_the_cost_of_conversion_are_stated(home: Path) -> None:
     assert (table.of(SHARE).fx_bps, table.of(COIN).fx_bps) == (Decimal(5), None)
 
 
+@pytest.mark.parametrize(("told", "unit"), [("usd", "USD"), ("GBX", "GBp"), ("GBp", "GBp"), ("gbp", "GBP")])
+def test_a_currency_is_spelled_as_those_of_sources(home: Path, told: str, unit: str) -> None:
+    write_file(home, f'[symbols.SPY]\ncurrency = "{told}"\n')
+    assert table_of(load({"home": home}).instruments).of(SHARE).currency == unit
+
+
 def test_an_option_is_above_the_file_which_is_above_the_class(home: Path) -> None:
     write_file(home, "[symbols.SPY]\nfee_bps = 2\nmin_fee = 1\nhalf_spread_bps = 3\n")
     settings = load({"home": home})

@@ -127,7 +127,8 @@ def test_a_stated_pair_is_used_and_one_of_other_currencies_refused(home: Path, s
     (home / INSTRUMENT_FILE).write_text('[currencies]\nEUR = "EURUSD"\n', encoding="utf-8")
     with pytest.raises(
         SourceRefused,
-        match=r"needs the bars of EURUSD to convert the prices of ABROAD in EUR: .*; did you mean USDEUR\?$",
+        match=r"needs the bars of EURUSD to convert the prices of ABROAD in EUR: file:.* does not have them; "
+        r"import .*; did you mean USDEUR\?$",
     ):
         live_through(home, source, DAYS[0], base_currency="USD", symbols="ABROAD")
     # A pair that the source does not have is not proposed.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.cli.research.costs import shown_costs
 from flows.config.settings import load
 from flows.planning.adapters import open_source
 from flows.planning.kept_terms import on_kept_terms
@@ -70,6 +71,10 @@ def test_ratios_are_above_the_dollars_rate_though_cash_earns_nothing(given: dict
     assert not any("Sharpe" in warning for warning in answer.warnings)
     told = {line.name: line.terms for line in tear_sheet(tested).costs}
     assert told["Interest earned"] == "cash earns nothing; Sharpe ratios are of returns above bills"
+    assert told["Financing"] == "1.5% a year on what is borrowed"
+    shown = shown_costs(answer.costs)
+    assert "cash earns nothing; Sharpe ratios are above bills" in shown
+    assert "constant:0" not in shown
 
 
 def test_a_backtest_beyond_the_rates_is_above_0_throughout_and_says_so(given: dict[str, object]) -> None:
