@@ -272,8 +272,7 @@ def test_a_sweep_runs_the_exact_account_with_its_funding(tmp_path: Path) -> None
     assert tested.charges.funding
     assert swept.results[0].metrics.sharpe_raw == swept.exact.sharpe_raw == tested.net.metrics.sharpe_raw
     assert any(
-        "symbols are perpetual futures, which the compiled account lacks: 1 points" in warning
-        for warning in swept.warnings
+        "1 points run the exact account" in warning and "perpetual futures" in warning for warning in swept.warnings
     )
 
 
