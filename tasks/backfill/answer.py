@@ -24,7 +24,6 @@ from tasks.backfill.runs import Backfill
 from tasks.backtest.measured import measure_account
 from tasks.daily.account_history import replay_until
 from tasks.daily.account_state import account_config
-from tasks.data.fx_rates import with_rates
 from tasks.data.used_data import used_sha256
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_in_window
@@ -47,7 +46,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=until)
         seen = with_columns(store, job.source, bars, job.policy.strategy.columns)
-        digest = used_sha256(seen, with_rates(store, job).policy.costs)
+        digest = used_sha256(seen, account_config(store, job).terms.costs)
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
         unmoved = _without_impact(store, job, recorded, bars)
         measured = measure_account(recorded, instruments, job.policy.costs.financing)

@@ -14,6 +14,7 @@ from exchange.brokers.paper import PaperBroker
 from exchange.ports import FundingRequest, SourceRefused
 from flows.cli.research.costs import shown_costs
 from storage.bars import funding_rates as funding_store
+from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from strategy.account.money import exact
@@ -21,6 +22,7 @@ from strategy.account.state import EntryKind
 from strategy.builtin.registry import RULES, TURBO
 from strategy.exit_codes import exit_code
 from strategy.kernel.grid import Point
+from strategy.market.data_hash import data_sha256
 from strategy.market.funding_rates import FundingMissing, FundingRate, FundingRefused
 from strategy.market.instrument_terms import InstrumentTable, InstrumentTerms
 from strategy.market.instruments import Calendar, Instrument
@@ -271,6 +273,10 @@ def test_a_sweep_runs_the_exact_account_with_its_funding(tmp_path: Path) -> None
     tested = backtest(job, Window(strategies=(RULES,), start=FIRST), lambda: MARKET)
     assert tested.charges.funding
     assert swept.results[0].metrics.sharpe_raw == swept.exact.sharpe_raw == tested.net.metrics.sharpe_raw
+    with connect(job.home) as store:
+        bars = bar_store.load(store, job.source, SYMBOLS, until=job.as_of)
+    # The payments are part of the data.
+    assert swept.data_sha256 == tested.data_sha256 != data_sha256(bars)
     assert any(
         "1 points run the exact account" in warning and "perpetual futures" in warning for warning in swept.warnings
     )
