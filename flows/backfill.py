@@ -12,7 +12,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.config.settings import StrategyName, Symbol, load
+from flows.config.choices import StrategyName
+from flows.config.settings import Symbol, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source
 from flows.planning.backfill_plan import BackfillRequest, plan_backfill

@@ -1,27 +1,25 @@
 """The daily flow: one task per step, each idempotent for its day, so that a run may be killed and repeated."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
+from typing import cast
 
 from prefect import flow
 from prefect.runtime import deployment, flow_run
 
-from flows.config.settings import Broker as BrokerName
-from flows.config.settings import StrategyName, load
+from flows.config.choices import Broker, StrategyName
 from flows.config.wall_clock import clock
-from flows.planning.day_plan import plan_day
-from flows.planning.plan import Request
 from flows.runs.docstrings import documented
-from flows.runs.run_names import name_run
-from flows.runs.run_states import ended_well, in_one_sentence
+from flows.runs.repeats import taken_over_at
+from flows.runs.run_states import ended_well, in_one_sentence, taken_over
 from flows.server.environment import attend_run
-from flows.server.up_server import served_at
-from flows.work.day import prepared, withheld_before, without_work, worked
-from tasks.prefect_tasks import AS_TASKS, report
+from flows.work.done_days import asked, noted
+
+# A worker loads this file by its path, under another module name.
+log = logging.getLogger("flows.daily")
 
 
 def run_name() -> str:
@@ -37,7 +35,7 @@ def daily(
     source: str | None = None,
     symbols: list[str] | None = None,
     strategy: StrategyName | None = None,
-    broker: BrokerName | None = None,
+    broker: Broker | None = None,
     capital: Decimal | None = None,
     account: str = "daily",
     home: Path | None = None,
@@ -62,14 +60,17 @@ def daily(
 
 
 def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
-    settings = load(given)
-    day = prepared(plan_day(settings, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker)))
-    end = without_work(day)
-    if end is None:
-        name_run(day.job, f"{day.job.as_of}")
-        # A schedule repeats the day; its first run has failed, and said so.
-        end = withheld_before(day) if deployment.id else None
-    if end is None:
-        steps = replace(AS_TASKS, report=partial(report, served_at=served_at(settings.home)))
-        end = worked(day, steps)
+    now = clock()
+    later = taken_over_at(now)
+    if later is not None:
+        return cast(str, taken_over(later))
+    request = asked(given, account, as_of)
+    end = noted(request, now) if deployment.id else None
+    if end is not None:
+        log.info("%s", end.sentence)
+    else:
+        # Importing it takes longer than all else that a repeat of a day that is done has to do.
+        from flows.work.deployed_day import tracked_day
+
+        end = tracked_day(given, account, as_of, request)
     return ended_well(end.answer, end.sentence)

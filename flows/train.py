@@ -7,7 +7,8 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.config.settings import StrategyName, load
+from flows.config.choices import StrategyName
+from flows.config.settings import load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source, source_factory
 from flows.planning.plan import Request, learner_named, plan

@@ -16,7 +16,8 @@ from prefect.states import Completed
 from flows.config.settings import load
 from flows.config.wall_clock import clock
 from flows.runs.docstrings import documented
-from flows.runs.run_states import in_one_sentence
+from flows.runs.repeats import taken_over_at
+from flows.runs.run_states import in_one_sentence, taken_over
 from flows.scheduling.alerts import notify
 from flows.scheduling.deployments import POOL, workers_online
 from flows.scheduling.schedules import of_client
@@ -54,6 +55,9 @@ def watchdog(home: Path | None = None, accounts: list[str] | None = None) -> "St
 
 def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
     now = clock()
+    later = taken_over_at(now)
+    if later is not None:
+        return taken_over(later)
     concerns = (*look(folder, now, {*accounts, *_scheduled()}), *on_server(now, accounts_run(folder)))
     fresh, over = changes(folder, concerns)
     create_markdown_artifact(

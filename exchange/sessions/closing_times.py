@@ -18,6 +18,8 @@ AFTER_CLOSE, AFTER_MIDNIGHT = timedelta(minutes=30), timedelta(minutes=5)
 #: This many past days include a regular session in both summer and winter time.
 _DAYS_BACK = 370
 _DAY = timedelta(days=1)
+#: The longest closure on record, New York in 1914, was four and a half months.
+_CLOSURE = timedelta(days=180)
 _NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -54,13 +56,28 @@ def last_closed(calendar: Calendar, now: datetime) -> date:
     if now.tzinfo is None:
         raise ValueError(f"now is {now}; it must carry a time zone")
     today = now.astimezone(UTC).date()
-    # The longest closure on record, New York in 1914, was four and a half months.
-    recent = sessions(calendar, today - timedelta(days=180), today)
+    recent = sessions(calendar, today - _CLOSURE, today)
     for session in recent[::-1].astype(object):
         if closed_by(calendar, session) <= now:
             closed: date = session
             return closed
     raise ValueError(f"no {calendar} session closed in the 180 days before {now}")
+
+
+def next_close(calendars: Collection[Calendar], session: date) -> datetime:
+    """Return the first instant at which a bar later than the session's is complete in any of the calendars.
+
+    >>> next_close([Calendar.XNYS], date(2021, 11, 24)).isoformat()
+    '2021-11-26T18:00:00+00:00'
+    >>> next_close([Calendar.XNYS, Calendar.ALWAYS], date(2021, 11, 24)).isoformat()
+    '2021-11-26T00:00:00+00:00'
+    """
+    closes = []
+    for calendar in calendars:
+        later = sessions(calendar, session + _DAY, session + _CLOSURE)
+        held: date = later[0].astype(object) if len(later) else session + _DAY
+        closes.append(closed_by(calendar, held))
+    return min(closes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from flows.config.choices import Broker
 from flows.config.instrument_file import InstrumentFileRefused, checked_terms, states_fees
 from flows.config.paths import default_home, expanded
 from flows.config.spelling import NAMED_SOURCES as NAMED_SOURCES
@@ -35,9 +36,7 @@ from tasks.strategies.spelling import is_file
 
 FILE_NAME = "settings.toml"
 
-Broker = Literal["paper", "testnet-spot", "testnet-futures"]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
-StrategyName = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$")]
 Bps = Annotated[float, Field(ge=0, le=1_000)]
 #: A yearly fraction.
 Rate = Annotated[float, Field(ge=0, le=1)]

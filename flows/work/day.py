@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from exchange.ports import BarSource, Broker, SourceRefused, SourceUnavailable
@@ -10,6 +10,7 @@ from flows.config.wall_clock import clock
 from flows.planning.adapters import source_factory
 from flows.planning.day_plan import DayPlan
 from flows.planning.plan import RequestRefused, holiday
+from flows.work.done_days import DayEnd
 from tasks.broker.unknown_orders import unresolved_notices
 from tasks.daily.flattening import with_held_beside
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
@@ -39,14 +40,6 @@ from tasks.strategies.binding import changed_file, other_strategy
 from tasks.validation.gate import NothingPublishable
 
 log = logging.getLogger("flows.daily")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayEnd:
-    """How a day ended: the JSON text of its answer, and the same in one sentence."""
-
-    answer: str
-    sentence: str
 
 
 def prepared(day: DayPlan) -> DayPlan:

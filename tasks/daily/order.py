@@ -36,7 +36,12 @@ class OrdersBlocked(Exception):
 
 
 class AccountHalted(OrdersBlocked):
-    """Orders of the day that a halt withheld as intended; the day is settled, decided and reported (exit 5)."""
+    """Orders of the day that a halt withheld as intended; the day is settled, decided and reported (exit 5).
+
+    The run's final state has the name `state_name` on Prefect's page.
+    """
+
+    state_name = "Halted"
 
 
 def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -27,6 +28,7 @@ from tasks.backtest.run import Window, backtest
 from tasks.daily.order import OrdersBlocked
 from tasks.models.retrain import TrainAnswer
 from tasks.models.training_plan import TrainingRefused
+from tasks.operations.accounts import forget_account
 from tasks.operations.concerns import look
 from tasks.operations.halt import resume
 from tasks.operations.status import account_status
@@ -226,3 +228,23 @@ def test_a_late_symbol_is_decided_by_the_next_run_of_the_day(tmp_path: Path) -> 
     with connect(home) as store:
         ended = [record.outcome.status for record in runs.runs(store) if record.outcome]
     assert ended == ["done", "partial"]
+
+
+def test_a_repeat_by_a_schedule_ends_with_what_the_first_run_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "8d1c9f4e-2f6b-4f7e-9d5c-0c1a2b3c4d5e")
+    options: dict[str, Any] = {"as_of": DAYS[0], "strategy": "rules", "home": home}
+    first = json.loads(daily(**options))
+    # A day's work cannot be done any more: what is told now comes from the note.
+    monkeypatch.setitem(sys.modules, "flows.work.deployed_day", None)
+    again = json.loads(daily(**options))
+    assert again.pop("warnings") == ["2018-12-27 was already done; nothing was left to do"]
+    assert first.pop("warnings") == []
+    assert again == first
+    with pytest.raises(ImportError, match="deployed_day"):
+        daily(**{**options, "strategy": "momentum"})
+    forget_account(home, "daily")
+    with pytest.raises(ImportError, match="deployed_day"):
+        daily(**options)

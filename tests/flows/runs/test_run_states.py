@@ -1,11 +1,12 @@
 """What the state and the log of a failing run say."""
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
 from prefect.states import State
 
-from flows.runs.run_states import ended_well, in_one_sentence
+from flows.runs.run_states import DayWaits, ended_well, in_one_sentence, taken_over
 from flows.server.environment import OfABug
 from strategy.exit_codes import UsageError
 from tasks.daily.order import AccountHalted
@@ -48,3 +49,18 @@ def test_an_answer_goes_with_the_sentence_that_a_run_ends_with() -> None:
     state: object = ended_well("answer", "All is well.")
     assert isinstance(state, State)
     assert (state.is_completed(), state.message, state.data) == (True, "All is well.", "answer")
+
+
+def test_a_day_that_waits_ends_well_if_it_is_tried_again_and_else_as_failed_under_the_same_name() -> None:
+    again: object = in_one_sentence(lambda: failing(DayWaits("the source is down", tried_again=True)))
+    last: object = in_one_sentence(lambda: failing(DayWaits("the source is down", tried_again=False)))
+    assert isinstance(again, State)
+    assert isinstance(last, State)
+    assert (again.is_completed(), again.name, again.message) == (True, "Waiting", "the source is down")
+    assert (last.is_failed(), last.name) == (True, "Waiting")
+
+
+def test_a_run_whose_place_another_takes_ends_well_and_is_named_so() -> None:
+    state = taken_over(datetime(2026, 3, 6, 0, 35, tzinfo=UTC))
+    told = (state.is_completed(), state.name, state.message)
+    assert told == (True, "Skipped", "The run that was due at 2026-03-06 00:35 UTC takes its place.")

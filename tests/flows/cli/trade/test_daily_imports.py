@@ -14,10 +14,12 @@ from storage.database import connect
 from storage.ledger import runs
 from tasks.daily.steps import DaySteps
 from tasks.prefect_tasks import AS_TASKS
-from testing.servers.prefect_server import clean_environment
+from testing.servers.prefect_server import ROOT, clean_environment
 
 #: Imports that take longer than all else that a day that is done has to do.
 HEAVY = ("great_expectations", "numba", "prefect", "rich", "scipy", "sqlalchemy", "torch")
+#: What Prefect itself imports in every run.
+PREFECTS = ("prefect", "rich", "sqlalchemy")
 PROGRAM = """
 import sys
 from flows.cli.main import run
@@ -52,6 +54,16 @@ def test_a_day_without_a_server_imports_no_prefect_and_a_second_run_nothing_heav
     assert again.pop("warnings") == ["2018-12-31 was already done; nothing was left to do"]
     assert first.pop("warnings") == []
     assert again == first
+
+
+def test_the_daily_flow_imports_nothing_heavy_before_it_knows_that_there_is_work() -> None:
+    """A schedule repeats each day many times, in a process each."""
+    heavy = tuple(name for name in (*HEAVY, "pandas", "pyarrow", "requests") if name not in PREFECTS)
+    program = f"import sys, flows.daily; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_every_step_is_a_task_under_prefect() -> None:

@@ -1,0 +1,10 @@
+"""Types of the values that a person chooses from, for options, forms and settings alike."""
+
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from strategy.signals.strategies import NAME_PATTERN
+
+Broker = Literal["paper", "testnet-spot", "testnet-futures"]
+StrategyName = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$")]

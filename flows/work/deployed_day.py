@@ -1,0 +1,129 @@
+"""A day as a deployment runs it: a source that is late is waited for, and what is done is noted for the repeats."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from prefect.runtime import deployment
+
+from exchange.ports import SourceUnavailable
+from exchange.sessions.closing_times import closed_by, last_closed, next_close
+from flows.config.instrument_file import table_of
+from flows.config.paths import expanded
+from flows.config.settings import Settings, load
+from flows.config.wall_clock import clock
+from flows.planning.base_currency import closing_calendars, in_kept_currency
+from flows.planning.day_plan import DayPlan, plan_day
+from flows.planning.plan import Request
+from flows.runs.repeats import next_try_at
+from flows.runs.run_names import name_run
+from flows.runs.run_states import DayWaits
+from flows.server.up_server import served_at
+from flows.work.day import prepared, withheld_before, without_work, worked
+from flows.work.done_days import Asked, DayEnd, Rest, file_seen, note
+from storage.bars import instruments as instrument_store
+from storage.bars.named_calendars import load_calendars
+from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import runs
+from strategy.account.fees_and_slippage import on_stated_terms
+from strategy.market.instruments import Calendar
+from tasks.prefect_tasks import AS_TASKS, report
+from tasks.run.runs import DAILY, finished
+from tasks.validation.gate import NothingPublishable
+
+
+def tracked_day(given: Mapping[str, object], account: str, as_of: date | None, request: Asked) -> DayEnd:
+    """Run the day as Prefect's tasks and return its end.
+
+    In a deployment's run a source that is late raises DayWaits while the newest day may still be traded.
+    """
+    settings = load(given)
+    if not deployment.id:
+        return _run(_planned(settings, account, as_of))
+    if as_of is not None:
+        return _noted(_planned(settings, account, as_of), request, named=True)
+    try:
+        day = _planned(settings, account, None)
+    except SourceUnavailable as error:
+        until = _last_close(settings.home, account) + timedelta(hours=settings.max_lateness_hours)
+        raise _waiting(error, until) from error
+    try:
+        return _noted(day, request, named=False)
+    except (SourceUnavailable, NothingPublishable) as error:
+        raise _waiting(error, day.job.sends_until) from error
+
+
+def _planned(settings: Settings, account: str, as_of: date | None) -> DayPlan:
+    request = Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker)
+    return prepared(plan_day(settings, request))
+
+
+def _run(day: DayPlan) -> DayEnd:
+    end = without_work(day)
+    if end is not None:
+        return end
+    name_run(day.job, f"{day.job.as_of}")
+    # A schedule repeats the day; its first run has failed, and said so.
+    end = withheld_before(day) if deployment.id else None
+    return end or worked(day, replace(AS_TASKS, report=partial(report, served_at=served_at(day.settings.home))))
+
+
+def _noted(day: DayPlan, request: Asked, *, named: bool) -> DayEnd:
+    """Run the day, and note it once a repeat of it would have nothing to do."""
+    end = _run(day)
+    done = finished(day.job)
+    rest = None if done is None else _rest(day, named=named)
+    if done is not None and rest is not None:
+        note(request, rest, DayEnd(answer=done.to_json(), sentence=f"{done.warnings[-1]}."), clock())
+    return end
+
+
+def _rest(day: DayPlan, *, named: bool) -> Rest | None:
+    """Return until when a repeat has nothing to do; None if no run has done the day, or a later bar has closed."""
+    job, until = day.job, None
+    if not named:
+        settings = in_kept_currency(day.settings, job.account)
+        stated = table_of(settings.instruments)
+        instruments = [on_stated_terms(each, stated) for each in day.source.instruments(job.symbols)]
+        until = next_close(closing_calendars(instruments, settings.base_currency), job.as_of)
+    with connect(job.home) as store:
+        status = runs.last_status(store, job.account, job.as_of, DAILY)
+        named_ones = load_calendars(store, job.source)
+    if status is None or (until is not None and until <= clock()):
+        return None
+    source = day.settings.source
+    return Rest(
+        command=DAILY,
+        as_of=job.as_of,
+        status=status,
+        until=until,
+        source=job.source,
+        calendars={symbol: str(calendar) for symbol, calendar in named_ones.items()},
+        file=file_seen(expanded(Path(source.removeprefix("file:")))) if source.startswith("file:") else None,
+    )
+
+
+def _waiting(error: Exception, until: datetime | None) -> Exception:
+    """Return the failure of a run that found the source late: DayWaits while orders of the day may still be sent."""
+    now = clock()
+    if until is None or now > until:
+        return error
+    again = next_try_at(now)
+    if again is not None and again <= until:
+        return DayWaits(f"{error}; the day is tried again at {again:%H:%M} UTC", tried_again=True)
+    return DayWaits(
+        f"{error}; no other run is planned before {until:%Y-%m-%d %H:%M} UTC, until when orders of the day may be sent",
+        tried_again=False,
+    )
+
+
+def _last_close(home: Path, account: str) -> datetime:
+    """Return when the newest bars of the account's symbols closed; of a new account the last midnight UTC."""
+    now = clock()
+    with connect(home) as store:
+        known = instrument_store.find(store, *ledger.newest_panel(store, account)).values()
+    calendars = {each.calendar for each in known} or {Calendar.ALWAYS}
+    return max(closed_by(calendar, last_closed(calendar, now)) for calendar in calendars)
