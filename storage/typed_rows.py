@@ -37,8 +37,9 @@ def read_first(connection: Connection, kind: type[T], select: str, values: Value
 def value(kind: Callable[..., T], record: Record) -> T:
     """Return a value of a dataclass from the columns that it has fields for.
 
-    Codes are stored as text and tuples as JSON text; a part that is a dataclass is JSON text too, or else has columns
-    of its own. Instants come back in UTC. NULL leaves a field at its default, and is None where there is no default.
+    Codes are stored as text, and tuples, of dataclasses too, as JSON text; a part that is a dataclass is JSON text too,
+    or else has columns of its own. Instants come back in UTC. NULL leaves a field at its default, and is None where
+    there is no default.
     Raises KeyError if a column is missing whose field has no default.
     """
     given: dict[str, Any] = {}
@@ -95,6 +96,9 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
 
 def _conversion(hint: Any) -> Callable[[Any], Any]:
     if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        if is_dataclass(item) and isinstance(item, type):
+            return lambda text: tuple(item(**each) for each in json.loads(text))
         return lambda text: tuple(json.loads(text))
     for kind in get_args(hint) or (hint,):
         if kind is datetime:

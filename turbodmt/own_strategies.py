@@ -13,8 +13,8 @@ from strategy.exit_codes import UsageError
 from strategy.signals.strategies import Strategy
 from tasks.strategy_process.parameter_values import WrongParameter, are_parameters, with_values
 
-#: Fields that say where a strategy comes from, not what it computes.
-UNREAD = frozenset({"version", "origin", "runner"})
+#: Fields that say where a strategy comes from, not what it computes; one made in this process has no sleeves.
+UNREAD = frozenset({"version", "origin", "runner", "sleeves"})
 
 
 def strategy_of(strategy: str | Strategy, settings: Settings) -> Strategy:
@@ -29,6 +29,8 @@ def strategy_of(strategy: str | Strategy, settings: Settings) -> Strategy:
         if len(found) > 1:
             raise RequestRefused(f"--strategy is {strategy!r}; it must name one strategy: the others are benchmarks=")
         return found[0]
+    if strategy.sleeves:
+        raise RequestRefused(f"the strategy {strategy} has sleeves; give it as text, strategy={str(strategy)!r}")
     if strategy != BUILT_IN.get(strategy.name, strategy):
         raise RequestRefused(f"the strategy has the name {strategy.name!r} of a built-in one; give it another")
     if strategy.parameters is not None and not are_parameters(strategy.parameters):

@@ -28,9 +28,9 @@ from strategy.kernel.grid_accounts import PanelRules, SweepPanel, sweep_panel, s
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
+from strategy.portfolio.allocation import portfolio_volatilities
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.sizing import Allocation, SizingParams
-from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.rolling import mean
 from strategy.signals.strategies import Strategy

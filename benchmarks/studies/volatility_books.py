@@ -13,9 +13,9 @@ from strategy.kernel.grid_accounts import SweepPanel, sweep_panel, swept
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.allocation import portfolio_volatilities
 from strategy.portfolio.estimates import estimates
 from strategy.portfolio.sizing import SizingParams, risk_budgets
-from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.rolling import change, mean

@@ -15,7 +15,11 @@ Calendar = Annotated[
     typer.Option(metavar="NAME", help="Calendar of the symbols from now on: XNYS, XTKS, ..., observed or inferred."),
 ]
 Strategy = Annotated[
-    str | None, typer.Option(metavar="NAME", help="turbo, rules, hold, vol-target, momentum, or a file: trend.py.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="turbo, rules, hold, vol-target, momentum, a file: trend.py, or rules=0.5+momentum=0.5.",
+    ),
 ]
 Symbols = Annotated[
     str | None, typer.Option("--symbols", "--symbol", metavar="A,B", help="Symbols, separated by commas.")

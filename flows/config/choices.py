@@ -7,4 +7,6 @@ from pydantic import StringConstraints
 from strategy.signals.strategies import NAME_PATTERN
 
 Broker = Literal["paper", "testnet-spot", "testnet-futures"]
-StrategyName = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$")]
+_SLEEVE = rf"{NAME_PATTERN}=(\d*\.?\d+|risk)"
+#: A strategy's name, or the names of sleeves with their weights.
+StrategyName = Annotated[str, StringConstraints(pattern=rf"^({NAME_PATTERN}|{_SLEEVE}(\+{_SLEEVE})*)$")]

@@ -32,7 +32,7 @@ from strategy.portfolio.rebalancing import Frequency
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import NAME_PATTERN
-from tasks.strategies.spelling import is_file
+from tasks.strategies.spelling import is_file, specs_in
 
 FILE_NAME = "settings.toml"
 
@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     symbols: Annotated[tuple[Symbol, ...], NoDecode] = Field(
         default=(), max_length=1_000, description="symbols to trade, separated by commas; none: those of the source"
     )
-    strategy: str = Field(default=TURBO.name, description="rule that turns bars into signals")
+    strategy: str = Field(
+        default=TURBO.name, description="rule that turns bars into signals, or several, each with a weight"
+    )
     parameters: dict[str, str | int | float | bool] = Field(
         default={}, description="parameters of the strategy, by name"
     )
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
     @field_validator("strategy")
     @classmethod
     def _spelt(cls, strategy: str) -> str:
-        if not (is_file(strategy) or fullmatch(NAME_PATTERN, strategy)):
+        if not all(is_file(spec) or fullmatch(NAME_PATTERN, spec) for spec in specs_in(strategy)):
             raise ValueError(PATTERNS["strategy"])
         return strategy
 
@@ -367,8 +369,10 @@ def _file_settings(path: Path) -> dict[str, object]:
             what, remedy = _unknown(name)
             raise ConfigurationError(f"{path}: {what}", remedy)
     strategy = content.get("strategy")
-    if isinstance(strategy, str) and is_file(strategy) and not Path(strategy).expanduser().is_absolute():
-        raise ConfigurationError(f"{path}: strategy is {strategy!r}", "name the file by its whole path there")
+    if isinstance(strategy, str):
+        for spec in specs_in(strategy):
+            if is_file(spec) and not Path(spec).expanduser().is_absolute():
+                raise ConfigurationError(f"{path}: strategy is {strategy!r}", "name the file by its whole path there")
     return content
 
 

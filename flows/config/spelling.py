@@ -18,7 +18,8 @@ PATTERNS = {
     "funding": "file:PATH of a csv file",
     "base_currency": "the three capital letters of a currency, such as USD",
     "symbols": "up to 32 letters, digits and ^ = . _ / & -",
-    "strategy": f"{', '.join(BUILT_IN)}, a registered name, or a file such as trend.py",
+    "strategy": f"{', '.join(BUILT_IN)}, a registered name, a file such as trend.py, or sleeves "
+    "such as rules=0.5+momentum=0.5",
     "parameters": "numbers, texts or truth values by name",
 }
 

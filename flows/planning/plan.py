@@ -31,6 +31,7 @@ from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.strategies import Strategy
 from strategy.training.recipe import TrainingConfig
 from tasks.run.job import PAPER, Job, RunConfig
+from tasks.run.trial_key import sleeves_described
 from tasks.strategies.binding import parameters_json
 from tasks.strategies.catalogue import chosen
 
@@ -179,6 +180,8 @@ def _canonical(settings: Settings, strategy: Strategy) -> str:
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if strategy.parameters is not None:
         own["parameters"] = json.loads(parameters_json(strategy))
+    if strategy.sleeves:
+        own["sleeves"] = sleeves_described(strategy)
     return json.dumps({**known, "strategy": strategy.name, **own}, sort_keys=True)
 
 
@@ -232,6 +235,12 @@ def strategy_of(settings: Settings, account: str = "") -> Strategy:
 
 def _distinct(strategy: Strategy) -> Strategy:
     """Return the strategy. Raises RequestRefused if a parameter of it has the name of a setting: `--set` sets that."""
+    for part in strategy.parts:
+        _demand_distinct(part)
+    return strategy
+
+
+def _demand_distinct(strategy: Strategy) -> None:
     own = strategy.parameters
     names = {field.name for field in fields(own)} if is_dataclass(own) else set()
     for name in sorted(names & Settings.model_fields.keys()):
@@ -239,7 +248,6 @@ def _distinct(strategy: Strategy) -> Strategy:
             f"{strategy.origin or strategy.name} has a parameter {name}, the name of a setting, which --set would "
             "change in its place; name the parameter differently"
         )
-    return strategy
 
 
 def strategies_named(names: str, settings: Settings | None = None) -> tuple[Strategy, ...]:
@@ -304,6 +312,8 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
             f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
         )
     closed = _closed(calendars, as_of)
+    strategy = strategy or strategy_of(settings, request.account)
+    _demand_one_strategy(strategy, request.broker)
     return Job(
         home=settings.home,
         run_id=uuid4().hex,
@@ -314,14 +324,21 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
         now=request.clock if live else min(closed, request.clock),
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
-        policy=run_config(
-            with_rates(settings, instruments), strategy or strategy_of(settings, request.account), NO_COSTS.financing
-        ),
+        policy=run_config(with_rates(settings, instruments), strategy, NO_COSTS.financing),
         currency=settings.base_currency or _currency(instruments),
         broker=request.broker,
         calendars=_named(source, symbols),
         funding=settings.funding or "",
     )
+
+
+def _demand_one_strategy(strategy: Strategy, broker: str) -> None:
+    """Raise RequestRefused for sleeves at an external broker: its own bookings are not shared among them."""
+    if strategy.sleeves and broker != PAPER:
+        raise RequestRefused(
+            f"broker {broker} trades a single strategy, and --strategy is {strategy}; name one of its sleeves alone, "
+            f"or use --broker {PAPER}"
+        )
 
 
 def _currency(instruments: Sequence[Instrument]) -> str:

@@ -72,7 +72,7 @@ def pass_of(connection: Connection, account: str, day: date, symbol: str) -> Day
     return passes[number or 1]
 
 
-_DECISION = "as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason, rebalance"
+_DECISION = "as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason, rebalance, sleeves"
 #: Of several passes the last one counts.
 _LAST = "QUALIFY row_number() OVER (PARTITION BY as_of, symbol ORDER BY pass DESC) = 1"
 
@@ -95,6 +95,29 @@ def decisions_in(connection: Connection, account: str, day: date, number: int) -
         Decision,
         f"SELECT {_DECISION} FROM decisions WHERE account = ? AND as_of = ? AND pass = ? ORDER BY symbol",  # noqa: S608
         [account, day, number],
+    )
+
+
+def decisions_until(connection: Connection, account: str, day: date) -> Decisions:
+    """Return the account's decisions up to the day, by day and symbol: of each symbol of a day the last one."""
+    return read_all(
+        connection,
+        Decision,
+        f"SELECT {_DECISION} FROM decisions WHERE account = ? AND as_of <= ? {_LAST} ORDER BY as_of, symbol",  # noqa: S608
+        [account, day],
+    )
+
+
+def has_sleeves(connection: Connection, account: str, day: date) -> bool:
+    """Return whether the account's newest decided day up to the day has decisions of sleeves."""
+    return bool(
+        scalar(
+            connection,
+            int,
+            "SELECT count(sleeves) FROM decisions WHERE account = $account AND as_of = "
+            "(SELECT max(as_of) FROM decisions WHERE account = $account AND as_of <= $day)",
+            {"account": account, "day": day},
+        )
     )
 
 
@@ -194,6 +217,17 @@ def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, 
         Entry,
         "SELECT as_of, kind, symbol, cash, quantity, profit FROM entries WHERE account = ? AND as_of = ? "
         "ORDER BY kind, symbol",
+        [account, day],
+    )
+
+
+def entries_until(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
+    """Return the entries up to the day, by day, kind and symbol."""
+    return read_all(
+        connection,
+        Entry,
+        "SELECT as_of, kind, symbol, cash, quantity, profit FROM entries WHERE account = ? AND as_of <= ? "
+        "ORDER BY as_of, kind, symbol",
         [account, day],
     )
 

@@ -65,6 +65,17 @@ def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, .
     return _orders(connection, "account = ? AND as_of = ? ORDER BY symbol, order_id", [account, day])
 
 
+def orders_until(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """Return the orders decided up to the day, in their present state and with their marks, by day and symbol."""
+    return read_all(
+        connection,
+        Order,
+        f"SELECT {ORDER_COLUMNS}, mark FROM orders WHERE account = ? AND as_of <= ? "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id",
+        [account, day],
+    )
+
+
 def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
     """Return the orders that may still trade, by day and symbol."""
     return _orders(connection, "account = ? AND settled_on IS NULL ORDER BY as_of, symbol, order_id", [account])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -22,7 +22,7 @@ DECISIONS = Table(
     key=("account", "as_of", "pass", "symbol"),
     values=(
         *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
-        *("source", "strategy", "model_id", "data_sha256", "strategy_sha256", "rebalance"),
+        *("source", "strategy", "model_id", "data_sha256", "strategy_sha256", "rebalance", "sleeves"),
     ),
 )
 ORDERS = Table(
@@ -72,6 +72,7 @@ def decision_row(account: str, decision: Decision, provenance: Provenance, numbe
         *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
         *(provenance.source, provenance.strategy, provenance.model_id, provenance.data_sha256),
         *(provenance.strategy_sha256, decision.rebalance and str(decision.rebalance)),
+        json.dumps([asdict(wish) for wish in decision.sleeves]) if decision.sleeves else None,
     )
 
 

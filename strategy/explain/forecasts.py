@@ -81,7 +81,10 @@ def _prior(bars: Mapping[str, Bars], symbol: str, strategy: Strategy) -> float |
 
 
 def _inputs(strategy: Strategy, bars: Bars) -> Named:
-    """Return the numbers that the strategy names behind its newest value."""
+    """Return the numbers that the strategy names behind its newest value; those of a sleeve have its name before."""
+    if strategy.sleeves:
+        named = {f"{part}: {name}": value for part in strategy.parts for name, value in _inputs(part, bars).items()}
+        return MappingProxyType(named)
     if strategy.inputs is None:
         return _NO_NUMBERS
     return MappingProxyType({name: _known(value) for name, value in strategy.inputs(bars).items()})

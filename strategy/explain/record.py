@@ -12,7 +12,18 @@ from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime
-from strategy.explain.sizes import Banded, Limited, Restrained, Sized, banded, limited, restrained, sized
+from strategy.explain.sizes import (
+    Banded,
+    Limited,
+    Restrained,
+    Sized,
+    SleeveStep,
+    banded,
+    limited,
+    restrained,
+    sized,
+    sleeve_steps,
+)
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import session_date
@@ -74,6 +85,7 @@ class Explanation:
     banded: Banded | None = None
     limited: Limited
     planned: Planned
+    sleeves: tuple[SleeveStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,6 +136,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
         restrained(view, snapshot, config),
         banded(view, snapshot, config),
         limited(view, snapshot, config),
+        sleeve_steps(day.view, view, decisions, config),
         strict=True,
     )
     return tuple(
@@ -139,8 +152,9 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
             banded=band,
             limited=limit,
             planned=_planned(day, orders[decision.symbol], changes[decision.symbol], limit.exposure),
+            sleeves=sleeves,
         )
-        for decision, size, restraint, band, limit in steps
+        for decision, size, restraint, band, limit, sleeves in steps
         if decision.symbol in orders
     )
 

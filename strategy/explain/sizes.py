@@ -1,6 +1,6 @@
 """Explanation of an exposure, step by step: the sizing rules and the limits, each applied and left out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import inf, isfinite
@@ -12,11 +12,12 @@ from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals, in_base_currency
 from strategy.portfolio.allocation import correlations, risk_shares
-from strategy.portfolio.decision import SIZED, PreTradeView, decided, kept_beside
+from strategy.portfolio.decision import SIZED, Decision, PreTradeView, decided, kept_beside
 from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import NO_CAPS, Allocation, drawdown_multiplier, soft_signal
+from strategy.portfolio.sleeves import sleeved_book
 from strategy.signals.har import PERIODS, VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals
 from strategy.signals.strategies import Sizing, sizing_of
@@ -54,6 +55,22 @@ class Sized:
     within_caps: float | None
     max_position_size: float
     capped: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleeveStep:
+    """Step from a sleeve's signal to its part of the account's target, for an account at its peak.
+
+    `own` is what its own sizing wants, `part` the same times its `weight`, scaled as the caps scale the sum of all
+    sleeves, and `wanted` that after the account's drawdown control.
+    """
+
+    sleeve: str
+    signal: float | None
+    own: float
+    weight: float
+    part: float
+    wanted: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +125,11 @@ class Limited:
 
 
 def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> tuple[Sized | None, ...]:
-    """Return how each symbol was sized, in the order of the account's symbols; None if capital is split, not risk."""
-    if sizing_of(config.strategy) is Sizing.ONCE:
+    """Return how each symbol was sized, in the order of the account's symbols.
+
+    None if capital is split, not risk, and if sleeves are sized one by one: see `sleeve_steps`.
+    """
+    if config.strategy.sleeves or sizing_of(config.strategy) is Sizing.ONCE:
         return (None,) * len(config.symbols)
     view = in_base_currency(view, config)
     known = estimates(view, [of_day.as_of], config.estimator)
@@ -146,6 +166,32 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
         )
         for i in range(len(config.symbols))
     )
+
+
+def sleeve_steps(
+    view: AlignedSignals, of_day: PreTradeView, decisions: Sequence[Decision], config: AccountConfig
+) -> list[tuple[SleeveStep, ...]]:
+    """Return what each sleeve wanted of each symbol, in the order of the account's symbols; empty without sleeves."""
+    if not config.strategy.sleeves:
+        return [()] * len(config.symbols)
+    view = in_base_currency(view, config)
+    known = estimates(view, [of_day.as_of], config.estimator)
+    book = sleeved_book(known, np.array([[status in SIZED for status, _ in of_day.statuses]]), view, config)
+    own, parts = book.own[:, 0].T.tolist(), book.parts[:, 0].T.tolist()
+    return [
+        tuple(
+            SleeveStep(
+                sleeve=wish.sleeve,
+                signal=wish.signal,
+                own=x,
+                weight=wish.weight,
+                part=part,
+                wanted=wish.exposure,
+            )
+            for wish, x, part in zip(decision.sleeves, own_of, parts_of, strict=True)
+        )
+        for decision, own_of, parts_of in zip(decisions, own, parts, strict=True)
+    ]
 
 
 def _risks(rule: PortfolioSizing, known: Estimates, view: AlignedSignals) -> tuple[FloatArray, FloatArray]:

@@ -24,17 +24,18 @@ from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.panel import side_by_side
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.availability import availability
-from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
+from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.limited_days import limited_days
 from strategy.portfolio.rebalancing import rebalancing_rows
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, SizingParams
+from strategy.portfolio.sleeves import sleeved_book
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
+from strategy.signals.strategies import Strategy, sizing_of
 
 #: The limits of an account for which none are given.
 DEFAULT_LIMITS = RiskLimits()
@@ -131,7 +132,7 @@ def sweep_panel(
     known = estimates(view, panel.open_time[window], config.estimator)
     available = availability(known, config)
     sized = available.sized
-    rule = portfolio_sizing(known, sized, view, config)
+    rule = _sizing(known, sized, view, config)
     days = np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D")
     return SweepPanel(
         instruments=traded,
@@ -147,6 +148,21 @@ def sweep_panel(
         days=days[window],
         fills=fill_bars(panel, ordered, rules.capital).since(window),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in traded]),
+    )
+
+
+def _sizing(known: Estimates, sized: NDArray[np.bool_], view: AlignedSignals, config: AccountConfig) -> PortfolioSizing:
+    """Return the sizing of the panel; that of sleeves, which the compiled account has not, gives no exposure at all."""
+    if not config.strategy.sleeves:
+        return portfolio_sizing(known, sized, view, config)
+    unknown = np.full_like(known.signal, np.nan)
+    return PortfolioSizing(
+        symbols=config.symbols,
+        sizing=sizing_of(config.strategy),
+        signal=sleeved_book(known, sized, view, config).signal,
+        multiplier=unknown,
+        budgets=unknown,
+        volatility=unknown[:, 0],
     )
 
 
@@ -176,8 +192,11 @@ def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:
 def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     """Run the accounts of a chunk of points, see `chunks`; each starts with cash on the first date.
 
-    Raises ValueError if the points do not share what a chunk shares, or the panel has fewer than two dates.
+    Raises ValueError if the points do not share what a chunk shares, if the panel has fewer than two dates, and for
+    sleeves, which the exact account alone has.
     """
+    if panel.strategy.sleeves:
+        raise ValueError(f"{panel.strategy} has sleeves; run its points in the exact account")
     rules = {(point.strategy, account_rule(point), point.costs.financing) for point in chunk}
     symbols = tuple(instrument.symbol for instrument in panel.instruments)
     made_for = {(symbols, panel.strategy, panel.allocation, panel.estimator)}

@@ -1,6 +1,7 @@
 """Allocation: the budgets that split a portfolio among its symbols, by inverse volatility, equal risk or equal parts.
 
-A date's budgets depend on its own window alone: computed one date at a time or all at once, they agree to the last bit.
+And the volatility of a portfolio with such budgets. A date's numbers depend on its own window alone: computed one date
+at a time or all at once, they agree to the last bit.
 """
 
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import Allocation, risk_budgets
-from strategy.portfolio.volatility import PORTFOLIO_BARS
-from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
+from strategy.signals.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
+
+#: Account dates in the window of a portfolio's volatility.
+PORTFOLIO_BARS = VOLATILITY_BARS
 
 #: Account days of the returns that are correlated: exchanges close at different hours, which hides correlation in a
 #: single day's returns.
@@ -26,7 +29,8 @@ NEWTON_STEPS = 10
 FULL_STEP = 0.25
 #: Variance of a book, over that of its symbols one by one, below which it counts as a perfect hedge.
 LEAST_VARIANCE = 1e-9
-#: Most numbers in the correlation matrices that are held at once, and in those summed up at once, which stay in cache.
+#: Most numbers in the correlation matrices, or in returns, that are held at once, and in matrices summed up at once,
+#: which stay in cache.
 _CHUNK_NUMBERS = 1_000_000
 _CACHED_NUMBERS = 32_768
 #: Most symbols whose equations LAPACK solves: it shares larger ones among threads, whose number shows in last bits.
@@ -219,4 +223,24 @@ def _usable(volatility: FloatArray) -> NDArray[np.bool_]:
 def _normalised(share: FloatArray) -> FloatArray:
     total = share.sum(axis=-1, keepdims=True)
     result: FloatArray = share / np.where(total > 0, total, 1.0)
+    return result
+
+
+def portfolio_volatilities(
+    changes: FloatArray, stops: NDArray[np.int64], budgets: FloatArray, days_per_year: int
+) -> FloatArray:
+    """Return σₚ, the annualised, exponentially weighted volatility of Σ b·r over the last account dates, (T,).
+
+    `changes` (U, S) are the symbols' returns; the window of a result ends before row `stops` (T,), and `budgets` (T, S)
+    are those of its last date. NaN where fewer than PORTFOLIO_BARS rows come before.
+    """
+    result = np.full(len(stops), np.nan)
+    weights = exponential_weights(VOLATILITY_SPAN, PORTFOLIO_BARS)
+    full = np.flatnonzero(stops >= PORTFOLIO_BARS)
+    most = max(1, _CHUNK_NUMBERS // (PORTFOLIO_BARS * changes.shape[1]))
+    for first in range(0, len(full), most):
+        at = full[first : first + most]
+        rows = stops[at, None] + np.arange(-PORTFOLIO_BARS, 0)
+        returns = (changes[rows] * budgets[at, None]).sum(axis=2)
+        result[at] = np.sqrt((returns * returns * weights).sum(axis=1) * days_per_year)
     return result

@@ -19,6 +19,7 @@ from strategy.portfolio.leverage_cap import book_caps, capped_beside_kept
 from strategy.portfolio.rebalancing import STILL, Rebalance, banded, effect_in_words, effects_of, rebalances
 from strategy.portfolio.risk_limits import clip_to_limits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
+from strategy.portfolio.sleeves import SleeveWish, sleeved_book
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.regime import REGIMES
 from strategy.signals.strategies import Sizing, sizing_of
@@ -48,7 +49,7 @@ class Decision:
     `signal` in [-1, 1]; `volatility` annualised, a fraction; `exposure` is signed notional over equity, after sizing
     and limits. Numbers are None if they could not be estimated. If the exposure is None, the position is kept. A symbol
     OUTSIDE the universe is sold. `rebalance` is what the rebalance band or frequency, or a flattening, made of the
-    target; None without.
+    target; None without. `sleeves` is what each sleeve of an account with several strategies wants.
     """
 
     as_of: date
@@ -61,6 +62,7 @@ class Decision:
     exposure: float | None = None
     reason: str = ""
     rebalance: Rebalance | None = None
+    sleeves: tuple[SleeveWish, ...] = ()
 
 
 #: Statuses whose symbols take part in the sizing of the portfolio.
@@ -87,7 +89,7 @@ class PreTradeView:
     `statuses` come with their reasons. `ordered` (S,) marks the symbols that get an order towards their exposure,
     `whole` is True if all do, `outside` (S,) marks those that are sold. `exposures` (S,) are those before drawdown
     control and limits, `floor` (S,) is the lowest exposure allowed. `standing` are the exposures of symbols that an
-    earlier pass of the day has ordered.
+    earlier pass of the day has ordered. `sleeves` hold what each sleeve wants, also before drawdown control.
     """
 
     as_of: date
@@ -99,6 +101,7 @@ class PreTradeView:
     exposures: FloatArray
     floor: FloatArray
     standing: Mapping[str, float] = field(default_factory=dict)
+    sleeves: tuple[tuple[SleeveWish, ...], ...] = ()
 
     def in_pass(self, later: LaterPass | None, symbols: Sequence[str]) -> "PreTradeView":
         """Return the view of a later pass (None: the first), which orders its own symbols alone."""
@@ -143,14 +146,20 @@ def pretrade_views(
     """
     view = in_base_currency(view, config)
     known = estimates(view, dates, config.estimator)
-    numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
-    columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]
     statuses = _statuses(known, dates, config, held_back or {})
     sized, ordered, outside = (
         np.array([[status in wanted for status, _ in rows] for rows in statuses])
         for wanted in (SIZED, ORDERED, {Status.OUTSIDE})
     )
-    exposures = portfolio_sizing(known, sized, view, config).exposures(config.sizing)
+    wishes: Sequence[tuple[tuple[SleeveWish, ...], ...]] = [()] * len(dates)
+    if config.strategy.sleeves:
+        book = sleeved_book(known, sized, view, config)
+        exposures, wishes = book.exposures, book.wishes(config.strategy)
+        known = replace(known, signal=book.signal)
+    else:
+        exposures = portfolio_sizing(known, sized, view, config).exposures(config.sizing)
+    numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
+    columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]
     whole: list[bool] = np.all(ordered, axis=1).tolist()
     floor = np.array([-np.inf if config.terms.instruments[symbol].shortable else 0.0 for symbol in config.symbols])
     return tuple(
@@ -163,6 +172,7 @@ def pretrade_views(
             outside=outside[t],
             exposures=exposures[t],
             floor=floor,
+            sleeves=wishes[t],
         )
         for t, (as_of, rows, found) in enumerate(zip(dates, zip(*columns, strict=True), statuses, strict=True))
     )
@@ -221,6 +231,8 @@ def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
         exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
     seen = zip(config.symbols, view.rows, view.statuses, exposures, strict=True)
     decisions = tuple(_decision(view.as_of, *row) for row in seen)
+    if view.sleeves:
+        decisions = _with_sleeves(decisions, view, _drawdown_share(snapshot, config))
     if not any(effects):
         return decisions
     told = zip(decisions, effects, wanted.tolist(), strict=True)
@@ -229,15 +241,29 @@ def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
 
 def _wanted(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config: AccountConfig) -> FloatArray:
     """Return the exposures (S,) that the targets ask for, before the rebalance band and the limits."""
-    sizing = sizing_of(config.strategy)
     if snapshot.equity <= 0:
         return np.zeros(len(current))
-    if sizing is Sizing.ONCE:
+    if sizing_of(config.strategy) is Sizing.ONCE:
         return _bought_once(view, snapshot, current, config)
-    share = drawdown_multiplier(snapshot.drawdown, config.sizing) if sizing is Sizing.FULL else 1.0
-    wanted = np.maximum(view.exposures * share, view.floor)
+    wanted = np.maximum(view.exposures * _drawdown_share(snapshot, config), view.floor)
     gross = float(np.abs(wanted if view.whole else wanted[view.ordered]).sum())
     return capped_beside_kept(wanted, gross, kept_beside(view, snapshot, config), config.sizing.max_position_size)
+
+
+def _drawdown_share(snapshot: Snapshot, config: AccountConfig) -> float:
+    """Return the share of the exposures that drawdown control leaves; 0 without equity."""
+    if snapshot.equity <= 0:
+        return 0.0
+    controlled = sizing_of(config.strategy) is Sizing.FULL
+    return drawdown_multiplier(snapshot.drawdown, config.sizing) if controlled else 1.0
+
+
+def _with_sleeves(decisions: Sequence[Decision], view: PreTradeView, share: float) -> tuple[Decision, ...]:
+    """Return the decisions with what each sleeve wants of their symbol, after drawdown control."""
+    return tuple(
+        replace(decision, sleeves=tuple(replace(wish, exposure=wish.exposure * share) for wish in wishes))
+        for decision, wishes in zip(decisions, view.sleeves, strict=True)
+    )
 
 
 def _within_band(

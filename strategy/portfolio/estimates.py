@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
-from strategy.portfolio.allocation import budgets
+from strategy.portfolio.allocation import budgets, portfolio_volatilities
 from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.sizing import SizingParams, regime_multiplier, soft_signal, volatility_multiplier
-from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import Sizing, sizing_of
 
@@ -120,8 +119,11 @@ def portfolio_sizing(
     """Split the portfolio of every date among the symbols that are `sized` (T, S), by the configured allocation.
 
     The portfolio has the correlations of the closes and the volatilities of the estimator: each symbol's returns are
-    scaled by the ratio of the two. Raises ValueError for prices in another currency that were not converted.
+    scaled by the ratio of the two. Raises ValueError for prices in another currency that were not converted, and for a
+    strategy with sleeves, each of which is sized by itself.
     """
+    if config.strategy.sleeves:
+        raise ValueError(f"{config.strategy} has sleeves; size each of them by itself, as sleeved_book does")
     currencies = config.terms.costs.currencies
     foreign = [symbol for symbol in config.symbols if currencies.foreign(config.terms.instruments[symbol])]
     if foreign and view.currency != currencies.base:

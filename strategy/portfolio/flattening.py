@@ -31,6 +31,7 @@ def flattened(decisions: Sequence[Decision], account: Account, unsold: Mapping[s
             exposure=None if decision.symbol in unsold else 0.0,
             rebalance=Rebalance.FLATTEN,
             reason=unsold.get(decision.symbol) or decision.reason or FLATTENED,
+            sleeves=tuple(replace(wish, exposure=0.0) for wish in decision.sleeves),
         )
         for decision in sorted((*decisions, *beside), key=lambda decision: decision.symbol)
     )

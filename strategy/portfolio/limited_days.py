@@ -14,6 +14,7 @@ from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import book_caps
 from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.sleeves import sleeved_book
 from strategy.signals.strategies import Sizing, sizing_of
 
 #: Exposures within this relative distance of a limit do not go beyond it: they are rounded.
@@ -70,6 +71,22 @@ def limited_days(rule: PortfolioSizing, wanted: FloatArray, params: SizingParams
     )
 
 
+def _capped_days(wanted: FloatArray, config: AccountConfig) -> LimitedDays:
+    """Return the days on which a cap cut the sum of all sleeves, whose target volatility is no single number."""
+    caps, most = book_caps(config.sizing, config.symbols), config.sizing.max_position_size
+    whole = np.abs(wanted).sum(axis=1)
+    asked = whole if caps is None else np.abs(caps.within(wanted)).sum(axis=1)
+    cap = asked > most * (1 + NEAR)
+    unknown = np.full(len(wanted), np.nan)
+    return LimitedDays(
+        cap=cap,
+        book=(whole > asked * (1 + NEAR)) & ~cap,
+        multiplier=np.zeros_like(cap),
+        reached=unknown,
+        uncapped=unknown,
+    )
+
+
 def limited_days_of(view: AlignedSignals, dates: Sequence[date], config: AccountConfig) -> LimitedDays:
     """Return the days among the dates on which a limit decided the account's exposures.
 
@@ -81,6 +98,8 @@ def limited_days_of(view: AlignedSignals, dates: Sequence[date], config: Account
         return LimitedDays(cap=none, book=none, multiplier=none, reached=unknown, uncapped=unknown)
     view = in_base_currency(view, config)
     known = estimates(view, dates, config.estimator)
+    if config.strategy.sleeves:
+        return _capped_days(sleeved_book(known, availability(known, config).sized, view, config).wanted, config)
     rule = portfolio_sizing(known, availability(known, config).sized, view, config)
     wanted = rule.directions(config.sizing.neutral_zone) * rule.weights(config.sizing.target_annual_vol)
     return limited_days(rule, wanted, config.sizing)

@@ -1,7 +1,7 @@
 """Signals of every strategy, with regime, volatility and returns, estimated from each symbol's bars."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from strategy.signals.har import Ranges, VolatilityEstimator
 from strategy.signals.network_inputs import bars_behind
 from strategy.signals.regime import regime_bars, regimes
 from strategy.signals.rolling import annual_volatility, change
+from strategy.signals.sleeves import first_row, nominal_weights, rows_before, weighed
 from strategy.signals.strategies import Strategy, sizing_of
 
 
@@ -24,7 +25,8 @@ class SymbolSignals:
 
     `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is that of the closes, annualised by the symbol's
     calendar, `change` is the return of the adjusted close; `ranges` give HAR's volatility. Row t uses rows up to t
-    only. A symbol with a `fault` of its strategy has no signal.
+    only. A symbol with a `fault` of its strategy has no signal. `sleeves` are the signals of each sleeve of an account
+    that runs several strategies; then `signal` is their weighted sum, each of the same weight if they have none.
     """
 
     symbol: str
@@ -36,6 +38,7 @@ class SymbolSignals:
     change: FloatArray
     ranges: Ranges | None = None
     fault: Fault | None = None
+    sleeves: tuple[FloatArray, ...] = ()
 
 
 def history_bars(
@@ -44,6 +47,11 @@ def history_bars(
     estimator: VolatilityEstimator = VolatilityEstimator.EWMA,
 ) -> int:
     """Return how many closes a decision depends on: the warm-up, and the bare window that a daily run loads."""
+    return _estimated_from(strategy, model, estimator) + rows_before(strategy)
+
+
+def _estimated_from(strategy: Strategy, model: Forecaster | None, estimator: VolatilityEstimator) -> int:
+    """Return on how many closes the estimates of one row depend."""
     own = max(strategy.history_bars, model.history_bars if model else 0)
     sized_by = estimator if sizing_of(strategy).needs_volatility else VolatilityEstimator.EWMA
     return max(own, sized_by.history_bars, regime_bars())
@@ -51,7 +59,9 @@ def history_bars(
 
 def warm_up_bars(strategy: Strategy) -> int:
     """Return how many closes a symbol must have before the strategy may trade it."""
-    return history_bars(strategy) if sizing_of(strategy).needs_volatility else strategy.history_bars
+    if not sizing_of(strategy).needs_volatility:
+        return strategy.history_bars
+    return _estimated_from(strategy, None, VolatilityEstimator.EWMA)
 
 
 def look_back(
@@ -67,10 +77,11 @@ def look_back(
     bars are needed.
     """
     own = newest(history_bars(strategy, model, estimator))
-    if (model is None and strategy.signals is None) or len(own) < 2:
+    if (model is None and not strategy.across) or len(own) < 2:
         return own
     times = {symbol: series.open_time for symbol, series in own.items()}
-    needed = model.look_back_bars(times) if model else bars_behind(times, strategy.history_bars)
+    rows = strategy.history_bars + rows_before(strategy)
+    needed = model.look_back_bars(times) if model else bars_behind(times, rows)
     return newest(max(history_bars(strategy, model, estimator), needed))
 
 
@@ -101,6 +112,8 @@ def signals_with_faults(
     since: np.datetime64 | None = None,
 ) -> dict[str, SymbolSignals]:
     """Return what `symbol_signals` does, but a faulty symbol with its fault and without a signal."""
+    if strategy.sleeves:
+        return _of_sleeves(bars, calendars, strategy, since)
     forecasts = model.forecast(bars, since) if model and strategy.learner else {}
     found = evaluate(strategy, {symbol: series for symbol, series in bars.items() if symbol not in forecasts}, since)
     signals = {**found.signals, **forecasts}
@@ -108,6 +121,21 @@ def signals_with_faults(
         symbol: _outlook(series, calendars[symbol], signals[symbol], found.faults.get(symbol))
         for symbol, series in bars.items()
     }
+
+
+def _of_sleeves(
+    bars: Mapping[str, Bars], calendars: Mapping[str, Calendar], strategy: Strategy, since: np.datetime64 | None
+) -> dict[str, SymbolSignals]:
+    """Return the signals of an account's sleeves; a fault of one sleeve is that of the symbol."""
+    found = [evaluate(part, bars, first_row(strategy, bars, since)) for part in strategy.parts]
+    weights = nominal_weights(strategy)
+    seen = {}
+    for symbol, series in bars.items():
+        own = tuple(each.signals[symbol] for each in found)
+        fault = next((each.faults[symbol] for each in found if symbol in each.faults), None)
+        outlook = _outlook(series, calendars[symbol], weighed(weights, own), fault)
+        seen[symbol] = replace(outlook, sleeves=own)
+    return seen
 
 
 def _outlook(bars: Bars, calendar: Calendar, signal: FloatArray, fault: Fault | None) -> SymbolSignals:

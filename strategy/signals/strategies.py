@@ -100,6 +100,14 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sleeve:
+    """A strategy of an account that runs several, and its share of the account; None: by its risk."""
+
+    strategy: "Strategy"
+    weight: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """A strategy: its name, its signal, the rows on which one value depends, and its sizing.
 
@@ -113,7 +121,8 @@ class Strategy:
     For ours to set: a `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
     the whole history, which is known to give the same bits, and an `exact` strategy is one whose audit has found it
     so; `version` is the sha256 of a file or a distribution, and `origin` says where it came from; a `runner` evaluates
-    code in a process of its own.
+    code in a process of its own; `sleeves` are those of an account that runs several strategies, which
+    `strategy.signals.sleeves` combines, and a strategy with sleeves has no signal of its own.
 
     Raises ValueError for a name other than lower-case letters, digits and dashes, for `history_bars` below 1, for an
     unknown sizing, for a column without a lag, unless exactly one of `signal` and `signals` is given, and for a
@@ -138,9 +147,10 @@ class Strategy:
     version: str = ""
     origin: str = field(default="", compare=False)
     runner: Runner | None = field(default=None, compare=False, repr=False)
+    sleeves: tuple[Sleeve, ...] = ()
 
     def __post_init__(self) -> None:
-        if not fullmatch(NAME_PATTERN, str(self.name)):
+        if not self.sleeves and not fullmatch(NAME_PATTERN, str(self.name)):
             raise ValueError(f"name is {self.name!r}; it must be up to 64 lower-case letters, digits and dashes")
         if isinstance(self.history_bars, Integral) and not isinstance(self.history_bars, bool):
             object.__setattr__(self, "history_bars", int(self.history_bars))
@@ -148,7 +158,7 @@ class Strategy:
             raise ValueError(f"history_bars of {self.name} is {self.history_bars!r}; it must be a whole number above 0")
         if self.sizing not in list(Sizing):
             raise ValueError(f"sizing of {self.name} is {self.sizing!r}; it must be one of {', '.join(Sizing)}")
-        if (self.signal is None) == (self.signals is None):
+        if not self.sleeves and (self.signal is None) == (self.signals is None):
             raise ValueError(f"{self.name} must have exactly one of signal, per symbol, and signals, across symbols")
         demand_lags(self.name, self.columns)
         object.__setattr__(self, "sizing", Sizing(self.sizing))
@@ -158,6 +168,21 @@ class Strategy:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def parts(self) -> "tuple[Strategy, ...]":
+        """Return the strategies of its sleeves; the strategy itself if it has none."""
+        return tuple(sleeve.strategy for sleeve in self.sleeves) or (self,)
+
+    @property
+    def across(self) -> bool:
+        """Return whether a signal of it may depend on other symbols."""
+        return any(part.signals is not None for part in self.parts)
+
+    @property
+    def by_risk(self) -> bool:
+        """Return whether it has sleeves that are weighted by their risk."""
+        return any(sleeve.weight is None for sleeve in self.sleeves)
 
     def values(self, bars: Bars | PricePanel) -> FloatArray:
         """Return what the strategy's function returns for these bars or this panel; that of the prior for a learner."""

@@ -53,8 +53,7 @@ def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSou
     days = spread(candidates, request.days)
     checks = [lookahead(claim, known.bars, days, seed) for claim in (feature_values(), input_values())]
     for strategy in request.strategies:
-        if strategy.version:
-            checks.append(_of_own(known, strategy))
+        checks += [_of_own(known, part) for part in strategy.parts if part.version]
         checks += _of_strategy(known, strategy, candidates, days)
     warnings: tuple[str, ...] = ()
     for strategy in [strategy for strategy in request.strategies if strategy.learner]:

@@ -27,7 +27,8 @@ from tasks.daily.account_state import account_config
 from tasks.data.used_data import used_sha256
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_in_window
-from tasks.run.answers import DayState
+from tasks.run.account_sleeves import account_sleeves
+from tasks.run.answers import DayState, sleeve_answers
 from tasks.run.job import Job
 from tasks.run.kept_terms import changes_given
 from tasks.run.passes import waiting
@@ -52,10 +53,11 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         measured = measure_account(recorded, instruments, job.policy.costs.financing)
         given = changes_given(store, job.account, date.min, date.max)
         waits = waiting(store, filled.last)
+        sleeves = account_sleeves(store, job.account, until)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())
     warnings = (*given, *filled.warnings, *findings.warnings, *cut, *unmoved, *_halt(risk))
     warnings += (*_prior(job.policy.strategy, switches),)
-    return BackfillAnswer(
+    answer = BackfillAnswer(
         account=job.account,
         symbols=job.symbols,
         strategy=job.policy.strategy.name,
@@ -82,6 +84,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         state=DayState.PARTIAL if waits else DayState.DONE,
         waiting=waits,
     )
+    return answer.model_copy(update={"sleeves": sleeve_answers(sleeves)}) if sleeves else answer
 
 
 def _without_impact(store: Connection, job: Job, recorded: Replay, bars: Mapping[str, Bars]) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import date
 from pydantic import JsonValue
 
 from strategy.evaluation.metrics import Metrics
-from tasks.run.answers import Answer, DayState, Exact
+from tasks.run.answers import Answer, DayState, Exact, SleeveAnswer
 
 
 class ModelChangeAnswer(Answer):
@@ -18,7 +18,8 @@ class ModelChangeAnswer(Answer):
 class BackfillAnswer(Answer):
     """The account over all of its days; orders and fills are counts, since there may be thousands.
 
-    It is `partial` while its last day waits for symbols that are held back: the same command again asks for them.
+    `sleeves` is what those of an account with several strategies have earned. It is `partial` while its last day waits
+    for symbols that are held back: the same command again asks for them.
     """
 
     account: str
@@ -33,6 +34,7 @@ class BackfillAnswer(Answer):
     orders: int
     orders_withheld: int
     fills: int
+    sleeves: tuple[SleeveAnswer, ...] = ()
     model_changes: tuple[ModelChangeAnswer, ...]
     trials: int | None
     halted: bool

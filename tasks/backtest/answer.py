@@ -12,7 +12,7 @@ from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
 from tasks.backtest.run import Backtest
 from tasks.backtest.walk_forward import FoldAnswer
-from tasks.run.answers import Answer, Exact
+from tasks.run.answers import Answer, Exact, SleeveAnswer, sleeve_answers
 from tasks.strategies.audit_gate import Subject, audit_state
 
 
@@ -109,7 +109,8 @@ class CapacityAnswer(Answer):
 class BacktestAnswer(Answer):
     """The answer of `turbodmt backtest`; `audit` is that of a strategy of the user's own on these symbols.
 
-    `capacity` is null unless an impact is stated of a symbol.
+    `capacity` is null unless an impact is stated of a symbol. `sleeves` are there in an account with several
+    strategies: their profits add up to the net account's.
     """
 
     symbols: tuple[str, ...]
@@ -125,6 +126,7 @@ class BacktestAnswer(Answer):
     benchmarks: dict[str, BenchmarkAnswer]
     costs: CostsAnswer
     capacity: tuple[CapacityAnswer, ...] | None
+    sleeves: tuple[SleeveAnswer, ...] = ()
     significance: SignificanceAnswer | None
     data_sha256: str
     code_version: str
@@ -166,9 +168,10 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         warnings=tuple(tested.warnings),
     )
     state = audit_of(tested)
-    return (
-        answer.model_copy(update={"strategy_sha256": job.policy.strategy.version, "audit": state}) if state else answer
-    )
+    own = {"strategy_sha256": job.policy.strategy.version, "audit": state} if state else {}
+    sleeves = tested.sleeves
+    of_sleeves = {"sleeves": sleeve_answers(sleeves)} if sleeves else {}
+    return answer.model_copy(update={**own, **of_sleeves})
 
 
 def audit_of(tested: Backtest) -> str | None:

@@ -28,6 +28,7 @@ from strategy.portfolio.drawdown_halt import halt_date
 from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
+from strategy.sleeves.results import SleeveResults, sleeve_results
 from strategy.training.walk_forward import overlaid
 from tasks.backtest.measured import days_per_year, measure
 from tasks.backtest.robustness import judged
@@ -116,6 +117,11 @@ class Backtest:
     rates: Rates
     instruments: Mapping[str, Instrument]
     capacity: tuple[Capacity, ...] = ()
+
+    @property
+    def sleeves(self) -> SleeveResults | None:
+        """Return what each sleeve of the net account has earned; None if it runs a single strategy."""
+        return sleeve_results(self.net.replay) if self.job.policy.strategy.sleeves else None
 
     @property
     def model_id(self) -> str | None:

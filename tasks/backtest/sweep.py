@@ -180,6 +180,12 @@ def _of_rates(points: Sequence[Point]) -> list[str]:
 
 def _slower(work: Sequence[Work]) -> list[str]:
     """Return a warning if points need the exact account."""
+    with_sleeves = sum(len(chunk.points) for chunk in work if chunk.panel.strategy.sleeves)
+    if with_sleeves:
+        return [
+            f"the compiled account has no sleeves: {with_sleeves:,} points run the exact account, which takes far "
+            "longer"
+        ]
     exact = sum(len(chunk.points) for chunk in work if chunk.exact is not None)
     if not exact:
         return []

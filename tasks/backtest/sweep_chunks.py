@@ -137,7 +137,8 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
                 "it out of the grid"
             )
         for chunk in chunks(members, len(panel.open_time)):
-            compiled = all(point.costs.compiled(panel.instruments) for point in chunk)
+            stated = all(point.costs.compiled(panel.instruments) for point in chunk)
+            compiled = stated and not key.strategy.sleeves
             result.append(Work(panel=panel, points=chunk, exact=None if compiled else market))
     return tuple(result)
 

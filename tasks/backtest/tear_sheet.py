@@ -20,7 +20,7 @@ from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.report.backtest_page import BacktestPage, CostLine
-from tasks.report.backtest_tables import Fold, Measured, Trade
+from tasks.report.backtest_tables import Fold, Measured, Trade, sleeve_lines
 from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
@@ -67,6 +67,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         ),
         costs=_costs(tested),
         capacity=_capacity(tested),
+        sleeves=sleeve_lines(tested.sleeves),
     )
 
 

@@ -27,8 +27,9 @@ from tasks.notices.impact import without_impact
 from tasks.notices.left_over import left_over, left_over_warnings
 from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import missed_since_last_answer
+from tasks.report.backtest_tables import sleeve_lines, sleeves_table
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
-from tasks.report.markup import exactly, money
+from tasks.report.markup import Table, exactly, money
 from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult
 from tasks.run.job import PAPER, Job
@@ -201,7 +202,15 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         terms=terms,
         flows=flows,
         passes=passes_in_words(result),
+        sleeves=_sleeves(result),
     )
+
+
+def _sleeves(result: DayResult) -> tuple[Table, ...]:
+    """Return the table of the account's sleeves; none if it runs a single strategy."""
+    if result.sleeves is None:
+        return ()
+    return (sleeves_table(sleeve_lines(result.sleeves), result.sleeves.since),)
 
 
 def passes_in_words(result: DayResult) -> str:

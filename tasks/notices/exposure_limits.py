@@ -21,7 +21,7 @@ def limits_decided_often(strategy: Strategy, days: LimitedDays, sizing: SizingPa
     if limited <= RARE_SHARE * len(days.any):
         return []
     when = f"on {limited:,} of {len(days.any):,} days"
-    if not sizing_of(strategy).needs_volatility:
+    if strategy.sleeves or not sizing_of(strategy).needs_volatility:
         return [f"{_of_signals(days, sizing, when)} or raise {'them' if _both(days) else 'it'}"]
     which = [f"{name} on {int(on.sum()):,}" for name, on in _limits(days, sizing) if on.any()]
     aimed = f"not target_annual_vol {sizing.target_annual_vol:g}: {_listed(which)}"
@@ -38,7 +38,7 @@ def limits_decided_today(
     if not day.any.any():
         return []
     of_venue = bool(day.cap.any()) and sizing.max_position_size >= venue_most
-    if not sizing_of(strategy).needs_volatility:
+    if strategy.sleeves or not sizing_of(strategy).needs_volatility:
         if of_venue:
             asked = f"together they ask for more than {venue_most:g} of equity, which the venue holds at most"
             return [f"the venue decided today, not the signals: {asked}; return smaller ones"]

@@ -1,7 +1,8 @@
 """The record of an order, gathered from its bars to its fills, every number as stored; the command line words it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,12 @@ from tasks.operations.order_record_answer import (
     PlannedPart,
     RegimePart,
     SizePart,
+    SleevePart,
     StepPart,
 )
 from tasks.operations.redecide import PastDay, fx_behind, replayed_trace
 from tasks.report.markup import exactly
+from tasks.run.account_sleeves import account_sleeves
 from tasks.run.answers import decision_answer, fill_answer, order_answer
 from tasks.run.job import RunConfig
 from tasks.run.kept_terms import terms_on
@@ -94,6 +97,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
         verified = None if judged is None else _verified(store, record, judged, policy_of)
         opens = _opens(store, record, trace)
         terms = terms_on(store, found.account, found.as_of)
+        sleeves = _sleeves(store, record, trace)
     if verified is False:
         warnings.append(
             f"the bars in the store are no longer those that were decided on (their hash is not "
@@ -107,7 +111,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
             "in between, by a split or a past that was restated, and the order with it, at the same value"
         )
     decision, provenance = record.decision, record.day.provenance
-    return ExplainAnswer(
+    answer = ExplainAnswer(
         order=ExplainedOrderAnswer(account=found.account, **dict(order_answer(record.order))),
         decision=_explained(home, decision, provenance),
         origin=origin if trace is not None else None,
@@ -119,6 +123,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
         terms=terms,
         warnings=tuple(warnings),
     )
+    return answer.model_copy(update={"sleeves": sleeves}) if sleeves else answer
 
 
 def _explained(home: Path, decision: Decision, provenance: Provenance) -> ExplainedDecisionAnswer:
@@ -131,7 +136,8 @@ def _explained(home: Path, decision: Decision, provenance: Provenance) -> Explai
     version = provenance.strategy_sha256
     if version is None:
         return answer
-    return answer.model_copy(update={"strategy_sha256": version, "strategy_origin": origin_of(home, version)})
+    origin = "of its sleeves" if decision.sleeves else origin_of(home, version)
+    return answer.model_copy(update={"strategy_sha256": version, "strategy_origin": origin})
 
 
 def _record(store: Connection, home: Path, found: Found) -> Record:
@@ -200,6 +206,30 @@ def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
         "limits": LimitsPart.model_validate(trace["limited"]),
         "planned": PlannedPart.model_validate(planned),
     }
+
+
+def _sleeves(store: Connection, record: Record, trace: Trace | None) -> tuple[SleevePart, ...]:
+    """Return the sleeves' parts of the order; empty in an account with one strategy."""
+    wishes = record.decision.sleeves
+    if not wishes:
+        return ()
+    found = account_sleeves(store, record.found.account, max((fill.as_of for fill in record.fills), default=date.min))
+    filled: Sequence[Decimal | None] = [None] * len(wishes)
+    if found is not None and len(found.sleeves) == len(wishes):
+        filled = found.filled.get(record.found.order_id, filled)
+    steps: Sequence[Trace] = (trace or {}).get("sleeves") or [{}] * len(wishes)
+    return tuple(
+        SleevePart(
+            sleeve=wish.sleeve,
+            signal=wish.signal,
+            own=step.get("own"),
+            weight=wish.weight,
+            part=step.get("part"),
+            wanted=wish.exposure,
+            filled=part,
+        )
+        for wish, step, part in zip(wishes, steps, filled, strict=True)
+    )
 
 
 def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill, Decimal]:

@@ -106,6 +106,22 @@ class SizePart(Answer):
     wanted: float | None
 
 
+class SleevePart(Answer):
+    """A sleeve's part of the order: from its signal to the exposure wanted, and its signed share of the fills.
+
+    `own` is what its own sizing wants, `part` that times its weight within the caps, `wanted` after drawdown control.
+    `filled` is null before the fill is settled.
+    """
+
+    sleeve: str
+    signal: float | None
+    own: float | None
+    weight: float
+    part: float | None
+    wanted: float
+    filled: Exact | None
+
+
 class BandPart(Answer):
     """The step from the exposure wanted to the one that the rebalance band asks for, and what the band did.
 
@@ -182,7 +198,8 @@ class ExecutionPart(Answer):
 class ExplainAnswer(Answer):
     """The answer of `turbodmt explain`; the parts from `bars` to `planned` are null if nobody knows them any more.
 
-    `terms` are those of the account on the day of the decision.
+    `terms` are those of the account on the day of the decision. `sleeves` are there in an account with several
+    strategies.
     """
 
     order: ExplainedOrderAnswer
@@ -193,6 +210,7 @@ class ExplainAnswer(Answer):
     features: dict[str, float | None] | None
     regime: RegimePart | None
     forecast: ForecastPart | None
+    sleeves: tuple[SleevePart, ...] = ()
     size: SizePart | None
     band: BandPart | None = None
     limits: LimitsPart | None

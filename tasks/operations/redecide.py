@@ -27,7 +27,7 @@ from tasks.data.fx_rates import with_rates
 from tasks.models.load import forecaster
 from tasks.run.job import Job, RunConfig
 from tasks.run.passes import sight_of
-from tasks.strategies.catalogue import of_version
+from tasks.strategies.catalogue import as_recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,9 @@ def replayed_trace(
     if settings is None:
         return None, [f"nothing was kept of how {request.as_of} was decided, and no run says by which settings"]
     provenance = request.provenance
-    given = {name: str(value) for name, value in json.loads(settings).get("parameters", {}).items()}
-    policy = policy_of(settings, of_version(request.home, provenance.strategy, provenance.strategy_sha256, given))
+    version = provenance.strategy_sha256
+    strategy = as_recorded(request.home, provenance.strategy, version, json.loads(settings))
+    policy = policy_of(settings, strategy)
     try:
         sources = _sources(store, request, settings)
         days = {source: _judged(store, _job(request, source, policy), request) for source in sources}

@@ -18,7 +18,17 @@ from strategy.account.state import Snapshot
 from tasks.daily.account_returns import account_returns
 from tasks.notices.left_over import left_over
 from tasks.operations.cash_flows import CashFlowAnswer
-from tasks.run.answers import Answer, Exact, LeftOverAnswer, OrderAnswer, order_answer, positions_of
+from tasks.run.account_sleeves import account_sleeves
+from tasks.run.answers import (
+    Answer,
+    Exact,
+    LeftOverAnswer,
+    OrderAnswer,
+    SleeveAnswer,
+    order_answer,
+    positions_of,
+    sleeve_answers,
+)
 from tasks.run.job import PAPER
 from tasks.run.kept_terms import newest_terms, terms_on
 
@@ -46,7 +56,8 @@ class StatusAnswer(Answer):
 
     `terms` are those of its last day, `next_terms` those from its next day on; `twr` is the time-weighted return
     since it opened, `mwr` the money-weighted one a year. `waiting_flows` are booked with the account's next days.
-    `left_over` is what an account that is flattened (`flatten`) still holds.
+    `left_over` is what an account that is flattened (`flatten`) still holds. `sleeves` is what those of an account with
+    several strategies have earned.
     """
 
     account: str
@@ -56,6 +67,7 @@ class StatusAnswer(Answer):
     cash: Exact | None
     positions: dict[str, Exact]
     exposures: dict[str, float]
+    sleeves: tuple[SleeveAnswer, ...] = ()
     drawdown: float | None
     open_orders: tuple[OrderAnswer, ...]
     strategy: str | None
@@ -99,8 +111,8 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         next_terms = newest_terms(store, account)
         returns = account_returns(store, account, day) if day else None
         flows = flow_store.waiting(store, account)
-        left = left_over(store, account)
-    return StatusAnswer(
+        left, sleeves = left_over(store, account), account_sleeves(store, account, day or date.min)
+    answer = StatusAnswer(
         account=account,
         broker=broker,
         as_of=day,
@@ -126,6 +138,7 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         mwr=returns.mwr if returns else None,
         waiting_flows=tuple(map(CashFlowAnswer.model_validate, flows)),
     )
+    return answer.model_copy(update={"sleeves": sleeve_answers(sleeves)}) if sleeves else answer
 
 
 def _exposures(snapshot: Snapshot | None) -> dict[str, float]:

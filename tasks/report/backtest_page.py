@@ -8,10 +8,12 @@ from tasks.report import capacity_curve, distribution
 from tasks.report.backtest_tables import (
     Fold,
     Measured,
+    SleeveLine,
     Trade,
     folds_table,
     metrics_table,
     monthly_table,
+    sleeves_table,
     trades_table,
 )
 from tasks.report.capacity_curve import CapacityCurve, capacity_picture
@@ -64,6 +66,8 @@ class BacktestPage:
     provenance: Provenance
     costs: tuple[CostLine, ...] = ()
     capacity: CapacityCurve | None = None
+    sleeves: tuple[SleeveLine, ...] = ()
+    """Those of an account that runs several strategies."""
 
 
 def backtest_page(page: BacktestPage) -> str:
@@ -77,6 +81,7 @@ def backtest_page(page: BacktestPage) -> str:
         "costs": _costs(page.costs),
         "capacity": _capacity(page.capacity) if page.capacity else None,
         "capacity_drawn": _capacity_drawings(page.capacity) if page.capacity else (),
+        "sleeves": sleeves_table(page.sleeves, dates[0]),
         "monthly": monthly_table(dates, page.picture.lines),
         "folds": folds_table(page.folds),
         "trades": trades_table(page.trades),

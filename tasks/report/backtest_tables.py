@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from strategy.account.orders import Fill
 from strategy.evaluation.metrics import Metrics
+from strategy.sleeves.results import SleeveResults
 from tasks.report.charts import Line
 from tasks.report.markup import ABSENT, Table, converted, exactly, figure, money, share
 from tasks.report.scales import signed_percent
@@ -46,6 +48,40 @@ class Fold:
     fitted_to: date
     trader: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleeveLine:
+    """A sleeve of an account: its name, its weight on the last day, and what it has earned and paid in fees."""
+
+    name: str
+    weight: float
+    profit: Decimal
+    fees: Decimal
+
+
+def sleeve_lines(found: SleeveResults | None) -> tuple[SleeveLine, ...]:
+    """Return the sleeves of an account as lines of a table; empty if it runs a single strategy."""
+    sleeves = found.sleeves if found else ()
+    return tuple(
+        SleeveLine(name=each.sleeve, weight=each.weight, profit=each.profit, fees=each.fees) for each in sleeves
+    )
+
+
+def sleeves_table(sleeves: Sequence[SleeveLine], since: date) -> Table:
+    """Return what each sleeve has earned since the close of the day, and their sum."""
+    every = SleeveLine(
+        name="All",
+        weight=sum(sleeve.weight for sleeve in sleeves),
+        profit=sum((sleeve.profit for sleeve in sleeves), Decimal(0)),
+        fees=sum((sleeve.fees for sleeve in sleeves), Decimal(0)),
+    )
+    return Table(
+        heading=f"Sleeves since {since}: profit after their part of every cost",
+        columns=("Sleeve", "Weight", "Profit", "Fees in it"),
+        numbers=frozenset({"Weight", "Profit", "Fees in it"}),
+        rows=tuple((one.name, figure(one.weight), money(one.profit), money(one.fees)) for one in (*sleeves, every)),
+    )
 
 
 def a_year(text: str, days: int) -> str:

@@ -38,7 +38,7 @@ class DailyPage:
     empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
     decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
     the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day, in
-    words, if it has several or waits for symbols.
+    words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned.
     """
 
     snapshot: Snapshot
@@ -58,6 +58,7 @@ class DailyPage:
     terms: str = ""
     flows: tuple[tuple[str, str], ...] = ()
     passes: str = ""
+    sleeves: tuple[Table, ...] = ()
 
 
 def daily_page(page: DailyPage) -> str:
@@ -81,6 +82,7 @@ def daily_page(page: DailyPage) -> str:
         orders_table(page.orders),
         fills_table("Fills of the day", page.fills),
         positions_table(page.snapshot),
+        *page.sleeves,
         *_life(page),
         findings_table(page.findings),
     )

@@ -13,6 +13,7 @@ from storage.accounts.cash_flows import RecordedFlow
 from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.portfolio.decision import Decision
+from strategy.sleeves.results import SleeveResults
 from tasks.run.job import Job
 
 
@@ -99,7 +100,8 @@ class LeftOverAnswer(Answer):
 class DayResult:
     """The result of a day; `snapshot` is None for an account without a day, `halted` the reason for a halt or empty.
 
-    `passes` are its passes so far, and `waiting` the symbols that another one may decide.
+    `passes` are its passes so far, and `waiting` the symbols that another one may decide. `sleeves` is what those of an
+    account with several strategies have earned.
     `left_over` is what an account that is flattened still holds.
     """
 
@@ -120,6 +122,7 @@ class DayResult:
     waiting: tuple[str, ...] = ()
     flatten: bool = False
     left_over: tuple[LeftOverAnswer, ...] = ()
+    sleeves: SleeveResults | None = None
 
     @property
     def state(self) -> DayState:
@@ -137,10 +140,34 @@ class PassAnswer(Answer):
     equity: Exact
 
 
+class SleeveWishAnswer(Answer):
+    """What a sleeve wants of a symbol: its signal, its weight on the day, and its part of the account's target."""
+
+    sleeve: str
+    signal: float | None
+    weight: float
+    exposure: float
+
+
+class SleeveAnswer(Answer):
+    """What a sleeve of an account has earned since the account has these sleeves, and what it holds.
+
+    `weight` is that of the last day. `profit` is net of its part of every cost, of which `fees` are one; the profits of
+    all sleeves add up to that of the account.
+    """
+
+    sleeve: str
+    weight: float
+    profit: Exact
+    fees: Exact
+    positions: dict[str, Exact]
+
+
 class DecisionAnswer(Answer):
     """A decision, without its day and symbol; `rebalance` is there if a rebalance band or frequency had an effect.
 
-    It is `flatten` on a day on which the account is flattened.
+    It is `flatten` on a day on which the account is flattened. `sleeves` are there in an account with several
+    strategies, where `signal` is Σ weight · signal.
     """
 
     regime: str | None
@@ -151,6 +178,7 @@ class DecisionAnswer(Answer):
     status: str
     reason: str
     rebalance: str | None = None
+    sleeves: tuple[SleeveWishAnswer, ...] = ()
 
 
 class OrderAnswer(Answer):
@@ -199,7 +227,7 @@ class FlowAnswer(Answer):
 class DayAnswer(Answer):
     """The answer of `turbodmt daily`; `equity` and `cash` are null for an account without a day.
 
-    `flatten` and `left_over` are there while the account is flattened.
+    `flatten` and `left_over` are there while the account is flattened, `sleeves` in an account with several strategies.
     """
 
     as_of: date
@@ -214,6 +242,7 @@ class DayAnswer(Answer):
     equity: Exact | None
     cash: Exact | None
     positions: dict[str, Exact]
+    sleeves: tuple[SleeveAnswer, ...] = ()
     model_id: str | None
     model_reason: str | None = None
     model_code: str | None = None
@@ -263,13 +292,30 @@ def day_answer(result: DayResult) -> DayAnswer:
         passes=result.passes,
     )
     closing = {"flatten": True, "left_over": result.left_over} if result.flatten else {}
-    return answer.model_copy(update={**({"strategy_sha256": version} if version else {}), **closing})
+    of_sleeves = {"sleeves": sleeve_answers(result.sleeves)} if result.sleeves else {}
+    own = {"strategy_sha256": version} if version else {}
+    return answer.model_copy(update={**own, **closing, **of_sleeves})
 
 
 def decision_answer(decision: Decision) -> DecisionAnswer:
     """Return the answer's part on a decision."""
     answer = DecisionAnswer.model_validate(decision)
-    return answer if decision.rebalance else DecisionAnswer.model_validate(answer.model_dump(exclude={"rebalance"}))
+    absent = {name for name in ("rebalance", "sleeves") if not getattr(decision, name)}
+    return DecisionAnswer.model_validate(answer.model_dump(exclude=absent)) if absent else answer
+
+
+def sleeve_answers(found: SleeveResults) -> tuple[SleeveAnswer, ...]:
+    """Return the answer's part on the sleeves of an account."""
+    return tuple(
+        SleeveAnswer(
+            sleeve=each.sleeve,
+            weight=each.weight,
+            profit=each.profit,
+            fees=each.fees,
+            positions=dict(sorted(each.quantities.items())),
+        )
+        for each in found.sleeves
+    )
 
 
 def order_answer(order: Order) -> OrderAnswer:

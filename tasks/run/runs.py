@@ -13,6 +13,7 @@ from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
 from strategy.portfolio.drawdown_halt import RiskState
+from tasks.run.account_sleeves import account_sleeves
 from tasks.run.answers import DayAnswer, DayResult, DayState, LeftOverAnswer, ModelCode
 from tasks.run.job import Job
 from tasks.run.kept_terms import not_taken
@@ -160,6 +161,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             waiting=waiting(store, job),
             flatten=risk.flatten,
             left_over=findings.left_over,
+            sleeves=account_sleeves(store, job.account, job.as_of),
         )
 
 

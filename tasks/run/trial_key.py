@@ -7,6 +7,7 @@ from dataclasses import asdict, is_dataclass
 from strategy.account.fees_and_slippage import Costs
 from strategy.builtin.registry import BUILT_IN
 from strategy.portfolio.sizing import Allocation
+from strategy.signals.sleeves import BY_RISK
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 from strategy.training.learners import settings_read, trial_settings
 
@@ -66,6 +67,20 @@ def account_version(costs: Costs) -> int:
     return 2 if terms.rates == terms.risk_free else 3
 
 
+def sleeves_described(strategy: Strategy) -> dict[str, dict[str, object]]:
+    """Return what makes the combination of a strategy's sleeves another one, by name: weight, version, parameters."""
+    described: dict[str, dict[str, object]] = {}
+    for sleeve in strategy.sleeves:
+        part = sleeve.strategy
+        found: dict[str, object] = {"weight": BY_RISK if sleeve.weight is None else sleeve.weight}
+        if part.version:
+            found["strategy_sha256"] = part.version
+        if is_dataclass(part.parameters) and not isinstance(part.parameters, type):
+            found["parameters"] = asdict(part.parameters)
+        described[part.name] = found
+    return described
+
+
 def configuration(
     settings: Mapping[str, object], strategy: Strategy, symbols: Collection[str], acted: Collection[str] = ()
 ) -> str:
@@ -80,7 +95,7 @@ def configuration(
     """
     # Parameters count as the strategy has them: a default that is given is no other trial.
     # The same goes for the version: the settings of a sweep name that of its first strategy.
-    unread = _NEVER_READ | {"parameters", "strategy_sha256"} | _UNSIZED[sizing_of(strategy)]
+    unread = _NEVER_READ | {"parameters", "strategy_sha256", "sleeves"} | _UNSIZED[sizing_of(strategy)]
     unread |= _OF_SOME_LEARNERS - settings_read(strategy)
     unread |= unread_financing(settings)
     if not strategy.learner:
@@ -98,4 +113,6 @@ def configuration(
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if is_dataclass(strategy.parameters) and not isinstance(strategy.parameters, type):
         own["parameters"] = asdict(strategy.parameters)
+    if strategy.sleeves:
+        own["sleeves"] = sleeves_described(strategy)
     return json.dumps({**read, **trial_settings(strategy), "strategy": strategy.name, **own})

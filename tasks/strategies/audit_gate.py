@@ -51,7 +51,8 @@ class Subject:
 def audit(job: Job) -> None:
     """Let the job's strategy pass its audit on every symbol, once; then bind the account to it.
 
-    A built-in strategy needs neither. Raises StrategyRefused, AuditUnfinished.
+    Each sleeve of a strategy is audited and bound by itself; a built-in strategy needs neither. Raises StrategyRefused,
+    AuditUnfinished.
     """
     strategy = job.policy.strategy
     if not strategy.version:
@@ -66,6 +67,10 @@ def demand_audited(subject: Subject, notify: Callable[[str], None]) -> None:
 
     A symbol without a bar is left for later. Raises StrategyRefused, AuditUnfinished.
     """
+    if subject.strategy.sleeves:
+        for part in subject.strategy.parts:
+            demand_audited(replace(subject, strategy=part), notify)
+        return
     strategy = subject.strategy
     if not strategy.version:
         return
@@ -94,7 +99,13 @@ def examine(subject: Subject, bars: Mapping[str, Bars], notify: Callable[[str], 
 
 
 def proven(subject: Subject) -> Strategy:
-    """Return the strategy, `exact` if its passed audits on all of the symbols found it so."""
+    """Return the strategy, `exact` if its passed audits on all of the symbols found it so; the same of its sleeves."""
+    if subject.strategy.sleeves:
+        proved = (
+            replace(sleeve, strategy=proven(replace(subject, strategy=sleeve.strategy)))
+            for sleeve in subject.strategy.sleeves
+        )
+        return replace(subject.strategy, sleeves=tuple(proved))
     found = known_verdicts(subject) if subject.strategy.version else {}
     whole = [verdict.passed and json.loads(verdict.findings)["whole"] for verdict in found.values()]
     exact = bool(whole) and all(whole) and set(subject.symbols) <= set(found)
@@ -102,7 +113,11 @@ def proven(subject: Subject) -> Strategy:
 
 
 def audit_state(subject: Subject) -> str:
-    """Return `passed`, `refused` or `not audited`: the verdict on all of the symbols together."""
+    """Return `passed`, `refused` or `not audited`: the verdict on all of the symbols, and all sleeves, together."""
+    if subject.strategy.sleeves:
+        own = [part for part in subject.strategy.parts if part.version]
+        states = {audit_state(replace(subject, strategy=part)) for part in own}
+        return next((state for state in ("refused", "not audited") if state in states), "passed")
     found = known_verdicts(subject)
     if any(not verdict.passed for verdict in found.values()):
         return "refused"

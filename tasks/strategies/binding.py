@@ -40,7 +40,13 @@ def in_words(parameters: str) -> str:
 
 
 def in_full(strategy: Strategy) -> str:
-    """Return the strategy's name, and of one of the user's own its parameters, version and file, as a report says."""
+    """Return the strategy's name, and of one of the user's own its parameters, version and file, as a report says.
+
+    Sleeves follow the name one by one, where any of them has more than a name.
+    """
+    if strategy.sleeves:
+        parts = "; ".join(map(in_full, strategy.parts))
+        return strategy.name if parts == "; ".join(map(str, strategy.parts)) else f"{strategy.name}: {parts}"
     parameters = parameters_json(strategy)
     given = "" if parameters == "{}" else f" with {in_words(parameters)}"
     return f"{strategy.name}{given}" + (
@@ -98,7 +104,15 @@ def _acceptable(home: Path, strategy: Strategy, found: Binding) -> str:
 
 
 def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
-    """Raise StrategyChanged if the account is bound to another version, other parameters or another sizing."""
+    """Raise StrategyChanged if the account is bound to another version, other parameters or another sizing.
+
+    Of a strategy with sleeves that goes for each of them.
+    """
+    for part in strategy.parts:
+        _demand_bound(home, account, part)
+
+
+def _demand_bound(home: Path, account: str, strategy: Strategy) -> None:
     found = bound(home, account, strategy.name)
     if found is None or not strategy.version:
         return
@@ -129,8 +143,15 @@ def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
 
 
 def bind(job: Job) -> None:
-    """Bind the job's account to its strategy, unless it is bound already or the strategy is built in."""
-    strategy = job.policy.strategy
+    """Bind the job's account to its strategy, unless it is bound already or the strategy is built in.
+
+    Of a strategy with sleeves each is bound by itself.
+    """
+    for part in job.policy.strategy.parts:
+        _bind(job, part)
+
+
+def _bind(job: Job, strategy: Strategy) -> None:
     if not strategy.version:
         return
     made = Binding(
@@ -162,7 +183,9 @@ def other_strategy(job: Job) -> tuple[str, ...]:
 
 
 def changed_file(strategy: Strategy) -> tuple[str, ...]:
-    """Return a warning if the strategy's file is not the version in use any more, or is gone."""
+    """Return a warning for the strategy, or each of its sleeves, whose file is not the version in use, or is gone."""
+    if strategy.sleeves:
+        return tuple(sentence for part in strategy.parts for sentence in changed_file(part))
     if not strategy.version or not Path(strategy.origin).is_absolute():
         return ()
     try:

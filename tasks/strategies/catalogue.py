@@ -1,10 +1,11 @@
 """Strategies by name or file: built in, of an installed package, in a file, or in a version that the home keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from storage.database import DATABASE_NAME, connect
 from storage.strategies import copies, registrations
@@ -12,10 +13,11 @@ from storage.strategies.registrations import Binding, Registration
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import UsageError
 from strategy.signals.faults import Check, Fault, StrategyRefused
-from strategy.signals.strategies import Strategy
+from strategy.signals.sleeves import BY_RISK, combined
+from strategy.signals.strategies import Sleeve, Strategy
 from tasks.strategies.binding import bound, bound_parameters, demand_one_file, resolved
 from tasks.strategies.packages import installed, of_package
-from tasks.strategies.spelling import SUFFIX, file_and_name, is_file
+from tasks.strategies.spelling import SUFFIX, file_and_name, is_file, sleeves_in
 from tasks.strategy_process.opening import open_strategy
 from tasks.strategy_process.parameter_values import WrongParameter, with_values
 from tasks.strategy_process.runner import ChildRunner
@@ -25,9 +27,55 @@ def chosen(home: Path, spec: str, parameters: Mapping[str, str], account: str = 
     """Return the strategy of a name or of a file, with these parameters.
 
     A name means one that is built in, one of an installed package, the version that the account is bound to, or else
-    the newest one that was registered in the home. Raises StrategyRefused, UsageError.
+    the newest one that was registered in the home. Sleeves are combined; a parameter of one is named after it, as in
+    `rules.fast`. Raises StrategyRefused, UsageError.
     """
-    return of_file(spec, parameters) if is_file(spec) else of_name(home, spec, parameters, account)
+    if sleeves_in(spec):
+        return _of_sleeves(home, spec, parameters, account)
+    if is_file(spec):
+        return of_file(spec, parameters)
+    if "=" in spec or "+" in spec:
+        raise UsageError(
+            f"--strategy is {spec!r}; sleeves are written NAME=WEIGHT and joined by +, as in rules=0.5+momentum=0.5, "
+            f"with a number or {BY_RISK} for each weight"
+        )
+    return of_name(home, spec, parameters, account)
+
+
+def _of_sleeves(home: Path, spec: str, parameters: Mapping[str, str], account: str) -> Strategy:
+    """Return the strategies of the sleeves, combined. Raises StrategyRefused, UsageError."""
+    sleeves = []
+    for name, weight in sleeves_in(spec):
+        strategy = chosen(home, name, {}, account)
+        own = parameters_of(strategy.name, parameters)
+        sleeve = chosen(home, name, own, account) if own else strategy
+        sleeves.append(Sleeve(strategy=sleeve, weight=None if weight == BY_RISK else float(weight)))
+    names = {sleeve.strategy.name for sleeve in sleeves}
+    for parameter in parameters:
+        if parameter.partition(".")[0] not in names:
+            raise UsageError(
+                f"the parameter {parameter} names none of the sleeves {', '.join(sorted(names))}; write the sleeve "
+                f"before it, as in --set {min(names)}.{parameter.rpartition('.')[2]}={parameters[parameter]}"
+            )
+    return combination(sleeves)
+
+
+def combination(sleeves: Sequence[Sleeve]) -> Strategy:
+    """Return the sleeves combined. Raises UsageError for sleeves that cannot be, see `combined`."""
+    try:
+        return combined(sleeves)
+    except ValueError as error:
+        raise UsageError(f"--strategy names sleeves that one account cannot have: {error}") from error
+
+
+def parameters_of(name: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters of a sleeve by their own names, of those that are named after it.
+
+    >>> parameters_of("rules", {"rules.fast": "20", "momentum.slow": "100"})
+    {'fast': '20'}
+    """
+    split = ((parameter.partition("."), value) for parameter, value in parameters.items())
+    return {own: value for (sleeve, _, own), value in split if sleeve == name and own}
 
 
 def of_file(spec: str, parameters: Mapping[str, str]) -> Strategy:
@@ -110,6 +158,24 @@ def of_version(home: Path, name: str, sha256: str | None, parameters: Mapping[st
         return _with(strategy, parameters)
     origin = next((version.origin for version in _versions(home, name) if version.sha256 == sha256), name)
     return open_strategy(copies.load(home, sha256), origin, name, parameters)
+
+
+def as_recorded(home: Path, name: str, sha256: str | None, settings: Mapping[str, Any]) -> Strategy:
+    """Return the strategy that decided a day, in the version on record, by the settings of that day's run.
+
+    Raises UsageError, StrategyRefused.
+    """
+    if not sleeves_in(name):
+        given = {parameter: str(value) for parameter, value in settings.get("parameters", {}).items()}
+        return of_version(home, name, sha256, given)
+    described: Mapping[str, Any] = settings.get("sleeves", {})
+    sleeves = []
+    for sleeve, weight in sleeves_in(name):
+        own = described.get(sleeve, {})
+        given = {parameter: str(value) for parameter, value in own.get("parameters", {}).items()}
+        strategy = of_version(home, sleeve, own.get("strategy_sha256"), given)
+        sleeves.append(Sleeve(strategy=strategy, weight=None if weight == BY_RISK else float(weight)))
+    return combination(sleeves)
 
 
 def origin_of(home: Path, sha256: str) -> str | None:

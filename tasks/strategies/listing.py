@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 from storage.database import DATABASE_NAME, connect
 from storage.models import trials
@@ -117,12 +118,18 @@ def _in_home(home: Path, packaged: Sequence[KnownStrategyAnswer]) -> tuple[Known
                     "audit": _verdict(found),
                     "audits": _by_source(found),
                     "audits_of_parameters": _by_parameters(found),
-                    "trials": sum(config.get("strategy_sha256") == sha256 for config in configurations),
+                    "trials": sum(_tried(config, sha256) for config in configurations),
                     "accounts": tuple(accounts),
                 }
             )
 
         return tuple(known(answer) for answer in (*packaged, *kept))
+
+
+def _tried(config: Mapping[str, Any], sha256: str) -> bool:
+    """Return whether a trial was one of this version, alone or in a sleeve."""
+    described = (config, *config.get("sleeves", {}).values())
+    return any(one.get("strategy_sha256") == sha256 for one in described)
 
 
 def _verdict(found: Sequence[StrategyVerdict]) -> str:

@@ -1,4 +1,9 @@
-"""Spelling of a strategy: a name, or a file such as `trend.py` or `mine/trend.py:slow`."""
+"""Spelling of a strategy: a name, a file such as `mine/trend.py:slow`, or sleeves such as `rules=0.5+momentum=0.5`."""
+
+from re import fullmatch
+
+#: A sleeve: a name or a file, and its weight.
+_SLEEVE = r"([^=+]+)=(\d*\.?\d+|risk)"
 
 SUFFIX = ".py"
 
@@ -9,8 +14,29 @@ def is_file(spec: str) -> bool:
     >>> is_file("trend.py"), is_file("mine/trend.py:slow"), is_file("trend")
     (True, True, False)
     """
+    if sleeves_in(spec):
+        return False
     path, _ = file_and_name(spec)
     return path.endswith(SUFFIX) or "/" in path
+
+
+def sleeves_in(spec: str) -> tuple[tuple[str, str], ...]:
+    """Return the name or file of each sleeve with its weight as it is written; empty if the text has no sleeves.
+
+    >>> sleeves_in("rules=0.5+trend.py=0.25"), sleeves_in("rules")
+    ((('rules', '0.5'), ('trend.py', '0.25')), ())
+    """
+    found = [fullmatch(_SLEEVE, part.strip()) for part in spec.split("+")]
+    return tuple((each[1].strip(), each[2]) for each in found if each) if all(found) else ()
+
+
+def specs_in(spec: str) -> tuple[str, ...]:
+    """Return the name or file of each sleeve; the text itself if it has none.
+
+    >>> specs_in("rules=0.5+trend.py=0.25"), specs_in("rules")
+    (('rules', 'trend.py'), ('rules',))
+    """
+    return tuple(name for name, _ in sleeves_in(spec)) or (spec,)
 
 
 def file_and_name(spec: str) -> tuple[str, str | None]:

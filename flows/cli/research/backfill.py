@@ -10,6 +10,7 @@ import typer
 from flows.cli.console import counted, listed, quiet_logs, run_command, sections, warned
 from flows.cli.number_format import in_units, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Strategy, Symbols
+from flows.cli.sleeve_lines import shown_sleeves
 from flows.cli.text_table import table
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def shown_backfill(answer: "BackfillAnswer") -> str:
         f"{counted(answer.fills, 'fill')}",
         table([in_units(answer.metrics, names)], names),
         f"Equity {money(answer.equity)}" + (f", halted since {answer.halted_since}" if answer.halted else ""),
+        shown_sleeves(answer.sleeves),
         listed("Models", changes, ("since", "model")) if learned else "",
         f"Report {answer.report}" if answer.report else "",
         warned(answer),

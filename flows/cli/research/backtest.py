@@ -14,6 +14,7 @@ from flows.cli.research.own_version import told_version
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
 from flows.cli.research.window_options import GridOptions, WindowOptions
+from flows.cli.sleeve_lines import shown_sleeves
 from flows.cli.text_table import table
 from strategy.builtin.registry import BASELINE
 
@@ -137,6 +138,7 @@ def shown_backtest(answer: "BacktestAnswer") -> str:
         f"{answer.strategy} on {', '.join(answer.symbols)}, {answer.start} to {answer.end}, {answer.bars} days{trials}",
         told_version(answer.strategy_sha256, answer.audit, {}),
         table(rows, ("metric", *accounts)),
+        shown_sleeves(answer.sleeves),
         shown_costs(answer.costs),
         _shown_capacity(answer),
         f"The drawdown limit would have halted it on {answer.would_halt_on}." if answer.would_halt_on else "",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         LimitsPart,
         RegimePart,
         SizePart,
+        SleevePart,
     )
     from tasks.run.job import RunConfig
 
@@ -182,6 +183,7 @@ def _parts(answer: "ExplainAnswer") -> list[tuple[str, list[Line]]]:
             ("Features", _features(answer)),
             ("Regime", _regime(regime)),
             ("Forecast", _forecast(forecast) if answer.features else _forecast_of_learner(forecast)),
+            *([("Sleeves", _sleeves(answer.sleeves))] if answer.sleeves else []),
             ("Size, as a multiple of equity", _size(size)),
             *([("Rebalance band", _band(answer.band))] if answer.band is not None else []),
             ("Clip and limits", _limits(limits)),
@@ -240,6 +242,20 @@ def _forecast_of_learner(forecast: "ForecastPart") -> list[Line]:
         lines.append(("prior", forecast.prior, "the rule that a model must beat"))
     lines += [("model", value, "the signal of the model that decided") for value in forecast.members]
     return [*lines, ("signal", forecast.signal, "-1 to 1")]
+
+
+def _sleeves(sleeves: "Sequence[SleevePart]") -> list[Line]:
+    lines: list[Line] = []
+    for one in sleeves:
+        lines += [
+            (one.sleeve, one.signal, "its signal, -1 to 1"),
+            ("  x", one.own, "what its own sizing wants, a multiple of equity"),
+            ("  w", one.weight, "its weight on the day"),
+            ("  w · x", one.part, "scaled as the caps scale the sum of all sleeves"),
+            ("  wanted", one.wanted, "after the account's drawdown control"),
+            ("  of the fills", one.filled, "its share; opposite wishes cross inside, at the price of the fill"),
+        ]
+    return lines
 
 
 def _size(size: "SizePart") -> list[Line]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from flows.cli.console import listed, run_command, sections, warned
 from flows.cli.number_format import money, order, percent, quantity
 from flows.cli.options import Account, AsJson, Home
+from flows.cli.sleeve_lines import shown_sleeves
 
 if TYPE_CHECKING:
     from tasks.operations.status import StatusAnswer
@@ -45,6 +46,7 @@ def shown_status(answer: "StatusAnswer") -> str:
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
+        shown_sleeves(answer.sleeves),
         listed("Left over by the flattening", _left(answer), ("symbol", "quantity", "code", "reason")),
         listed("Flows that wait", _waiting(answer), ("kind", "amount", "symbol", "from", "key")),
         listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),

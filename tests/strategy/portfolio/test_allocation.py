@@ -25,6 +25,7 @@ from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.allocation import (
     MOST_UNSHARED,
     OVERLAP_DAYS,
+    PORTFOLIO_BARS,
     SHRINKAGE,
     balanced_risks,
     budgets,
@@ -34,7 +35,6 @@ from strategy.portfolio.allocation import (
 from strategy.portfolio.decision import pretrade_views
 from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.sizing import Allocation, ExposureCaps, SizingParams, risk_budgets
-from strategy.portfolio.volatility import PORTFOLIO_BARS
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
 from strategy.training.rollout import net_returns

@@ -14,10 +14,10 @@ from strategy.builtin.registry import BUILT_IN, HOLD, TURBO, VOL_TARGET
 from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.allocation import PORTFOLIO_BARS, portfolio_volatilities
 from strategy.portfolio.decision import decide, pretrade_views
 from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.sizing import SizingParams
-from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
 from strategy.signals.har import HAR_BARS, VolatilityEstimator
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
@@ -93,7 +93,7 @@ def test_with_direct_sizing_the_signal_is_the_exposure_up_to_the_cap_on_all_of_t
 
 @pytest.mark.parametrize("chunk", [1, 3_000, 1_000_000])
 def test_the_volatility_of_a_portfolio_is_that_of_its_window(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strategy.portfolio.volatility._CHUNK_NUMBERS", chunk)
+    monkeypatch.setattr("strategy.portfolio.allocation._CHUNK_NUMBERS", chunk)
     rng = np.random.default_rng(5)
     changes = rng.normal(0, 0.01, (400, 9))
     stops = np.array([100, PORTFOLIO_BARS - 1, PORTFOLIO_BARS, 200, 400])

@@ -1,6 +1,7 @@
 """Which settings make another trial of a strategy, and which cannot."""
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from flows.config.settings import load
 from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
 from strategy.builtin.turbo import Network
-from strategy.signals.strategies import Strategy
+from strategy.signals.sleeves import combined
+from strategy.signals.strategies import Sleeve, Strategy
 from tasks.run.trial_key import HALT, RATES, configuration
 
 CAPS = {"max_symbol_exposure", "max_group_exposure", "groups"}
@@ -84,6 +86,36 @@ def test_trials_of_before_there_was_another_estimator_are_those_by_closes(settin
     assert configuration(before, RULES, ["SPY"]) == configuration(settings, RULES, ["SPY"])
     ranged = configuration({**settings, "volatility_estimator": "har"}, RULES, ["SPY"])
     assert json.loads(ranged)["volatility_estimator"] == "har"
+
+
+def test_a_combination_of_sleeves_is_a_trial_of_its_own(settings: dict[str, object]) -> None:
+    own = Strategy(name="own", signal=lambda bars: bars.close, history_bars=1, sizing="direct", version="a" * 64)
+
+    def key(*weighted: tuple[Strategy, float | None]) -> str:
+        sleeves = [Sleeve(strategy=strategy, weight=weight) for strategy, weight in weighted]
+        return configuration(settings, combined(sleeves), ["SPY", "TLT"])
+
+    both = key((RULES, 0.5), (own, 0.5))
+    assert key((own, 0.5), (RULES, 0.5)) == both
+    changed = replace(own, version="b" * 64)
+    others = {
+        key((RULES, 0.4), (own, 0.5)),
+        key((RULES, None), (own, None)),
+        key((RULES, 0.5), (changed, 0.5)),
+        key((RULES, 0.5), (replace(own, parameters=Parameters(fast=20)), 0.5)),
+        configuration(settings, RULES, ["SPY", "TLT"]),
+    }
+    assert len(others - {both}) == 5
+    # It reads what any of its sleeves does, and names each.
+    known = json.loads(both)
+    assert known["sleeves"] == {"rules": {"weight": 0.5}, "own": {"weight": 0.5, "strategy_sha256": "a" * 64}}
+    combination = combined([Sleeve(strategy=each, weight=0.5) for each in (RULES, MOMENTUM)])
+    assert that_count(settings, combination, "SPY") == FULL
+
+
+@dataclass(frozen=True)
+class Parameters:
+    fast: int = 10
 
 
 def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:
