@@ -70,7 +70,8 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
         log.info("%s", end.sentence)
     else:
         # Importing it takes longer than all else that a repeat of a day that is done has to do.
+        from flows.scheduling.digests import tell_day
         from flows.work.deployed_day import tracked_day
 
-        end = tracked_day(given, account, as_of, request)
+        end = tracked_day(given, account, as_of, request, tell_day)
     return ended_well(end.answer, end.sentence)

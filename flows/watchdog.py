@@ -13,13 +13,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
 from prefect.states import Completed
 
-from flows.config.settings import load
+from flows.config.settings import Settings, load
 from flows.config.wall_clock import clock
 from flows.runs.docstrings import documented
 from flows.runs.repeats import taken_over_at
 from flows.runs.run_states import in_one_sentence, taken_over
 from flows.scheduling.alerts import notify
 from flows.scheduling.deployments import POOL, workers_online
+from flows.scheduling.digests import tell_overdue
 from flows.scheduling.schedules import of_client
 from flows.scheduling.watched_schedules import concerns_of, watched_schedules
 from flows.server.environment import attend_run
@@ -45,20 +46,24 @@ MEMORY = "watch.json"
 def watchdog(home: Path | None = None, accounts: list[str] | None = None) -> "State[Any]":
     """Report each concern once, by the block `turbodmt-alerts` or the webhook, and list all of them in an artifact.
 
+    Also send the digest of a day that ends without one.
+
     Args:
         home: The folder of the database, models and reports; left out, that of the worker.
         accounts: Accounts to look at besides those that a deployment has a schedule for.
     """
     attend_run()
-    return in_one_sentence(lambda: _watch(load({"home": home}).home, accounts or []))
+    return in_one_sentence(lambda: _watch(load({"home": home}), accounts or []))
 
 
-def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
-    now = clock()
+def _watch(settings: Settings, accounts: Sequence[str]) -> "State[Any]":
+    now, folder = clock(), settings.home
     later = taken_over_at(now)
     if later is not None:
         return taken_over(later)
-    concerns = (*look(folder, now, {*accounts, *_scheduled()}), *on_server(now, accounts_run(folder)))
+    watched = {*accounts, *_scheduled()}
+    tell_overdue(settings, watched, now)
+    concerns = (*look(folder, now, watched), *on_server(now, accounts_run(folder)))
     fresh, over = changes(folder, concerns)
     create_markdown_artifact(
         markdown=markdown(
@@ -77,7 +82,8 @@ def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
         log.info("Over: %s.", key)
     body = "\n".join([*(f"{concern.text}." for concern in fresh), *(f"Over: {key}." for key in over)])
     # Concerns that could not be reported are new again at the next check.
-    if not body or notify(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
+    silent = not body or settings.notify == "digest"
+    if silent or notify(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
         remember(folder, concerns)
     summary = "; ".join(concern.key for concern in concerns) or "all is well"
     return Completed(message=summary[:1_000])

@@ -284,6 +284,7 @@ QUESTIONS = {
     "a setting has its default": "flows/config/settings",
     "HTML is escaped": "tasks/report/markup",
     "a split or dividend is applied": "strategy/market/adjustment",
+    "a digest is worded": "tasks/digest/wording",
     "the webhook is called": "flows/scheduling/alerts",
     "positions are read": "storage/ledger/positions",
     "a session's close is known": "exchange/sessions/closing_times",

@@ -20,6 +20,7 @@ from tasks.backtest.sweep_answer_model import SweepAnswer
 from tasks.broker.takeover_plan import AdoptAnswer
 from tasks.data.stored_bars import BarsAnswer
 from tasks.data.universe import UniverseAnswer
+from tasks.digest.sending import DigestAnswer
 from tasks.models.retrain import TrainAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
 from tasks.operations.adopt_defaults import AdoptedDefaultsAnswer
@@ -55,6 +56,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "daily": DayAnswer,
     "delist": DelistAnswer,
     "deposit": CashFlowsAnswer,
+    "digest": DigestAnswer,
     "doctor": DoctorAnswer,
     "explain": ExplainAnswer,
     "halt": HaltAnswer,

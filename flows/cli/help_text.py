@@ -37,6 +37,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "init": "Ask what is needed, and write settings.toml.",
         "up": "Start the server, the schedules and a worker.",
         "watch": "Show what is not as it should be.",
+        "digest": "Show a day's message, as it is sent to a phone.",
         "doctor": "Check the installation, with a remedy for each fault.",
     },
     "Look after bars": {
@@ -79,6 +80,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "init": ("init",),
     "up": ("up", "up --source yahoo --symbols SPY,TLT --account etfs"),
     "watch": ("watch", "watch --json"),
+    "digest": ("digest", "digest --account etfs --as-of 2020-05-19"),
     "doctor": ("doctor",),
     "bars": ("bars", "bars forget file:old.csv"),
     "import": ("import bars.csv", "import bars.csv --accept SPY:2020-03-16 --reason 'a real day'"),

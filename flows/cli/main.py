@@ -17,6 +17,7 @@ from flows.cli.data.bars import bars
 from flows.cli.data.import_bars import import_bars
 from flows.cli.data.universe import universe
 from flows.cli.help_text import TaskGroup, examples, next_steps
+from flows.cli.operate.digest import digest
 from flows.cli.operate.doctor import doctor
 from flows.cli.operate.init import init
 from flows.cli.operate.up import up
@@ -95,7 +96,7 @@ AMOUNTS = frozenset({"deposit", "withdraw"})
 #: The commands that take --set.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(deposit, withdraw, positions, cancel, delist, status, halt, resume, up, watch, doctor),
+    *(deposit, withdraw, positions, cancel, delist, status, digest, halt, resume, up, watch, doctor),
 )
 for _command in COMMANDS:
     _class = ResultsCommand if _command is backtest else SettingsCommand

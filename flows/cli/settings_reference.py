@@ -34,7 +34,7 @@ Secrets are not settings: TurboDMT keeps none of them in a file, option, flow pa
 |---|---|---|
 | `{VARIABLES[0]}` | Secret `{BLOCKS[0]}` | key of the testnet |
 | `{VARIABLES[1]}` | Secret `{BLOCKS[1]}` | its secret |
-| `{WEBHOOK}` | any notification block `{BLOCK}` | where the watchdog's concerns are posted |
+| `{WEBHOOK}` | any notification block `{BLOCK}` | where digests and the watchdog's concerns are posted |
 | `PREFECT_SERVER_API_AUTH_STRING` | | the credentials (user:password) that `turbodmt up` requires instead of its own |
 | `PREFECT_API_AUTH_STRING` | | the credentials for a server of your own, which receives no others |
 

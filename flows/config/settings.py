@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from flows.config.choices import Broker
+from flows.config.choices import Broker, Notify
 from flows.config.instrument_file import InstrumentFileRefused, checked_terms, states_fees
 from flows.config.paths import default_home, expanded
 from flows.config.spelling import NAMED_SOURCES as NAMED_SOURCES
@@ -144,6 +144,7 @@ class Settings(BaseSettings):
     max_lateness_hours: float = Field(
         default=12.0, ge=0, le=168, description="time after a bar's close past which a live run sends no orders"
     )
+    notify: Notify = Field(default="all", description="what alerts send: a digest of each day, faults, or all of it")
     retry_every_minutes: int = Field(
         default=30, ge=5, le=1_440, description="how often `up --source` schedules a day again that is not done"
     )

@@ -35,8 +35,8 @@ from tasks.run.trial_key import sleeves_described
 from tasks.strategies.binding import parameters_json
 from tasks.strategies.catalogue import chosen
 
-#: Settings that say where to run and on what, not how: they are no part of a result's configuration.
-PLACES = frozenset({"home", "source", "symbols", "broker", "funding"})
+#: Settings that say where to run, on what and whom to tell, not how: they are no part of a result's configuration.
+PLACES = frozenset({"home", "source", "symbols", "broker", "funding", "notify"})
 #: Most symbols that one run may trade.
 MOST_SYMBOLS = 5_000
 

@@ -1,4 +1,4 @@
-"""Deployments, schedules, automations and alerts on Prefect's server.
+"""Deployments, schedules, automations, alerts and digests on Prefect's server.
 
 Start with `deployments`.
 """

@@ -25,18 +25,38 @@ def notify(subject: str, body: str) -> bool:
     A block needs a server that PREFECT_API_URL names; the webhook needs none.
     """
     try:
-        block = _block() or _webhook()
-        if block is not None:
-            if (proxy := hidden()) is not None:
-                raise ProxyUnusable(f"{proxy} is a SOCKS proxy, which needs the package socksio")
-            # Without it the blocks for Slack, Teams, e-mail and the like do not raise.
-            with block.raise_on_failure():
-                block.notify(body, subject)
+        way = recipient()
     # A block may use any library, whose error messages may hold the address.
     except Exception as error:  # noqa: BLE001
-        log.warning("The alert %s could not be sent (%s).", subject, type(error).__name__)
+        _not_sent(subject, error)
+        return False
+    return way is None or send(way, subject, body)
+
+
+def recipient() -> Any:
+    """Return the block, or else the webhook, through which a person is told; None if neither is configured.
+
+    Raises what Prefect's client raises: whether there is a block is not known then.
+    """
+    return _block() or _webhook()
+
+
+def send(way: Any, subject: str, body: str) -> bool:
+    """Send the message through a block of `recipient`; return whether it was taken."""
+    try:
+        if (proxy := hidden()) is not None:
+            raise ProxyUnusable(f"{proxy} is a SOCKS proxy, which needs the package socksio")
+        # Without it the blocks for Slack, Teams, e-mail and the like do not raise.
+        with way.raise_on_failure():
+            way.notify(body, subject)
+    except Exception as error:  # noqa: BLE001 (as in `notify`)
+        _not_sent(subject, error)
         return False
     return True
+
+
+def _not_sent(subject: str, error: Exception) -> None:
+    log.warning("The alert %s could not be sent (%s).", subject, type(error).__name__)
 
 
 def _block() -> Any:

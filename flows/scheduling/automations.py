@@ -8,6 +8,7 @@ from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from flows.config.choices import Notify
 from flows.scheduling.alerts import BLOCK
 from flows.server.environment import HEARTBEAT_S
 
@@ -22,6 +23,8 @@ HEARTBEATS_MISSED = 4
 #: How long a worker may take to start a run that it has accepted.
 BEGIN_LIMIT = timedelta(minutes=10)
 
+#: The automations that notify somebody.
+_FAILED, _LATE = _TOLD = ("a run failed", "a run is late")
 _RUN = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
 _ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling")
 _BODY = "{{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
@@ -48,15 +51,23 @@ def wanted(block: "UUID | None") -> tuple[AutomationCore, ...]:
     if block is None:
         return kept
     told = (
-        _told("a run failed", {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}, block),
-        _told("a run is late", {"prefect.flow-run.Late"}, block),
+        _told(_FAILED, {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}, block),
+        _told(_LATE, {"prefect.flow-run.Late"}, block),
     )
     return (*kept, *told)
 
 
-def ensure(client: "SyncPrefectClient") -> tuple[str, ...]:
-    """Create or update our automations on the server, each once, and return their names; one switched off stays off."""
+def ensure(client: "SyncPrefectClient", notify: Notify = "all") -> tuple[str, ...]:
+    """Create or update our automations on the server, each once, and return their names; one switched off stays off.
+
+    Where digests alone are sent, those that notify somebody are deleted.
+    """
     block = _block(client)
+    if notify == "digest":
+        for name in _TOLD:
+            for surplus in client.read_automations_by_name(PREFIX + name):
+                client.delete_automation(surplus.id)
+        block = None
     made = wanted(block)
     for automation in made:
         found = client.read_automations_by_name(automation.name)

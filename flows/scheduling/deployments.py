@@ -15,6 +15,8 @@ from strategy.exit_codes import Exit
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+    from flows.config.choices import Notify
+
 #: The folder that the flows' files are named from: the project's, or that of installed packages.
 ROOT = Path(__file__).parents[2]
 #: In a clone a link to prefect.yaml; a wheel holds a copy.
@@ -33,8 +35,10 @@ class DeploymentFailed(Exception):
     exit_code = Exit.UNREACHABLE
 
 
-def deploy(environment: Mapping[str, str]) -> None:
+def deploy(environment: Mapping[str, str], notify: "Notify" = "all") -> None:
     """Create or update every deployment and automation on the environment's server. Raises DeploymentFailed.
+
+    `notify` is the setting: with digests alone no automation tells anybody of faults.
 
     Prefect's own `deploy` would reset the user's changes to schedules, drop schedules without a slug, and switch on a
     deployment that was paused as a whole: all of that is restored.
@@ -59,7 +63,7 @@ def deploy(environment: Mapping[str, str]) -> None:
         for deployment in before.values():
             if deployment.paused:
                 client.pause_deployment(deployment.id)
-        ensure(client)
+        ensure(client, notify)
 
 
 def workers_online(client: "SyncPrefectClient", pool: str = POOL) -> int:

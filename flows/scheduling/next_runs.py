@@ -1,7 +1,11 @@
 """The next scheduled runs on Prefect's server, if the user has one."""
 
+import asyncio
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from flows.scheduling.schedules import account_of, all_deployments, is_daily
 from flows.server.availability import reached
 from flows.server.environment import prepare, read_settings
 from flows.server.run_server import PrefectUnreachable, named_by_user
@@ -27,6 +31,34 @@ def next_runs(home: Path, account: str | None = None) -> tuple[list[str], list[s
             return _ask(account), [] if account is None else _obstacles(account)
     except PrefectUnreachable as error:
         return [], [str(error)]
+
+
+def run_after(account: str, instant: datetime) -> datetime | None:
+    """Return when the first schedule that trades the account starts a run from the instant on; None if none does.
+
+    Prefect plans the runs of the next hour alone, hence its schedules are asked. It needs a server that is joined, and
+    raises what Prefect's client raises.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.server.schemas.schedules import SCHEDULE_TYPES
+    from pydantic import TypeAdapter
+
+    with get_client(sync_client=True) as client:
+        deployments = [each for each in all_deployments(client) if is_daily(each) and not each.paused]
+    schedules = [
+        schedule.schedule
+        for deployment in deployments
+        for schedule in deployment.schedules
+        if schedule.active and account_of(deployment, schedule) == account
+    ]
+    starts = [
+        start
+        for schedule in schedules
+        for start in asyncio.run(
+            TypeAdapter[Any](SCHEDULE_TYPES).validate_python(schedule.model_dump()).get_dates(n=1, start=instant)
+        )
+    ]
+    return min(starts, default=None)
 
 
 def _ask(account: str | None) -> list[str]:

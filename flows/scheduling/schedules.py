@@ -28,8 +28,13 @@ def accounts_of(deployment: Any) -> tuple[str, ...]:
 
     A run without an account trades the flow's default one.
     """
-    given = [{**(deployment.parameters or {}), **(schedule.parameters or {})} for schedule in deployment.schedules]
-    return tuple(dict.fromkeys(str(each.get("account", "daily")) for each in given or [deployment.parameters or {}]))
+    return tuple(dict.fromkeys(account_of(deployment, schedule) for schedule in deployment.schedules or [None]))
+
+
+def account_of(deployment: Any, schedule: Any) -> str:
+    """Return the account that a schedule of the deployment trades; with None, that of a run without a schedule."""
+    given = {**(deployment.parameters or {}), **((schedule.parameters if schedule else None) or {})}
+    return str(given.get("account", "daily"))
 
 
 def all_deployments(client: "SyncPrefectClient") -> list[Any]:

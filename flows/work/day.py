@@ -81,14 +81,22 @@ def withheld_before(day: DayPlan) -> DayEnd | None:
     return DayEnd(answer=day_answer(day_result(job, Findings(warnings=(again,)))).to_json(), sentence=f"{again}.")
 
 
-def worked(day: DayPlan, steps: DaySteps) -> DayEnd:
-    """Run the day and return its end; the run is recorded with its begin and end, also where it fails."""
+#: Tells a person of a day that has ended, and returns warnings if that failed.
+Tell = Callable[[DayPlan], tuple[str, ...]]
+
+
+def worked(day: DayPlan, steps: DaySteps, tell: Tell) -> DayEnd:
+    """Run the day and return its end; the run is recorded with its begin and end, also where it fails.
+
+    Whatever `tell` meets, the day is recorded by then.
+    """
     job = day.job
     begin(job, clock())
     try:
         answer = run_day(job, source_factory(day.settings), day.open_broker, steps)
     except AccountHalted as error:
         close_halted(job, clock(), str(error))
+        tell(day)
         raise
     except (SourceUnavailable, NothingPublishable) as error:
         close_late(job, clock(), str(error))
@@ -96,7 +104,13 @@ def worked(day: DayPlan, steps: DaySteps) -> DayEnd:
     except BaseException as error:
         close_failed(job, clock(), str(error) or type(error).__name__)
         raise
-    return DayEnd(answer=answer, sentence=in_words(DayAnswer.of_json(answer)))
+    ended = told(DayAnswer.of_json(answer), tell(day))
+    return DayEnd(answer=ended.to_json(), sentence=in_words(ended))
+
+
+def told(answer: DayAnswer, warnings: tuple[str, ...]) -> DayAnswer:
+    """Return a day's answer with warnings of what came after it was recorded."""
+    return answer.model_copy(update={"warnings": (*answer.warnings, *warnings)}) if warnings else answer
 
 
 def run_day(

@@ -21,7 +21,7 @@ from flows.runs.repeats import next_try_at
 from flows.runs.run_names import name_run
 from flows.runs.run_states import DayWaits
 from flows.server.up_server import served_at
-from flows.work.day import prepared, withheld_before, without_work, worked
+from flows.work.day import Tell, prepared, withheld_before, without_work, worked
 from flows.work.done_days import Asked, DayEnd, Rest, file_seen, note
 from storage.bars import instruments as instrument_store
 from storage.bars.named_calendars import load_calendars
@@ -35,23 +35,23 @@ from tasks.run.runs import DAILY, finished
 from tasks.validation.gate import NothingPublishable
 
 
-def tracked_day(given: Mapping[str, object], account: str, as_of: date | None, request: Asked) -> DayEnd:
-    """Run the day as Prefect's tasks and return its end.
+def tracked_day(given: Mapping[str, object], account: str, as_of: date | None, request: Asked, tell: Tell) -> DayEnd:
+    """Run the day as Prefect's tasks, tell a person of it, and return its end.
 
     In a deployment's run a source that is late raises DayWaits while the newest day may still be traded.
     """
     settings = load(given)
     if not deployment.id:
-        return _run(_planned(settings, account, as_of))
+        return _run(_planned(settings, account, as_of), tell)
     if as_of is not None:
-        return _noted(_planned(settings, account, as_of), request, named=True)
+        return _noted(_planned(settings, account, as_of), request, tell, named=True)
     try:
         day = _planned(settings, account, None)
     except SourceUnavailable as error:
         until = _last_close(settings.home, account) + timedelta(hours=settings.max_lateness_hours)
         raise _waiting(error, until) from error
     try:
-        return _noted(day, request, named=False)
+        return _noted(day, request, tell, named=False)
     except (SourceUnavailable, NothingPublishable) as error:
         raise _waiting(error, day.job.sends_until) from error
 
@@ -61,19 +61,22 @@ def _planned(settings: Settings, account: str, as_of: date | None) -> DayPlan:
     return prepared(plan_day(settings, request))
 
 
-def _run(day: DayPlan) -> DayEnd:
+def _run(day: DayPlan, tell: Tell) -> DayEnd:
     end = without_work(day)
     if end is not None:
+        # A day that was left partial may be over by now.
+        tell(day)
         return end
     name_run(day.job, f"{day.job.as_of}")
     # A schedule repeats the day; its first run has failed, and said so.
     end = withheld_before(day) if deployment.id else None
-    return end or worked(day, replace(AS_TASKS, report=partial(report, served_at=served_at(day.settings.home))))
+    steps = replace(AS_TASKS, report=partial(report, served_at=served_at(day.settings.home)))
+    return end or worked(day, steps, tell)
 
 
-def _noted(day: DayPlan, request: Asked, *, named: bool) -> DayEnd:
+def _noted(day: DayPlan, request: Asked, tell: Tell, *, named: bool) -> DayEnd:
     """Run the day, and note it once a repeat of it would have nothing to do."""
-    end = _run(day)
+    end = _run(day, tell)
     done = finished(day.job)
     rest = None if done is None else _rest(day, named=named)
     if done is not None and rest is not None:

@@ -1,4 +1,4 @@
-"""Agreements with an account over time: the terms that it keeps, and money paid in and out.
+"""An account over time, beside its days: the terms that it keeps, money paid in and out, and messages on it.
 
 Start with `terms`.
 """

@@ -117,6 +117,15 @@ def last_status(connection: Connection, account: str, as_of: date, command: str)
     )
 
 
+def runs_on(connection: Connection, account: str, as_of: date, command: str) -> tuple[RunRecord, ...]:
+    """Return the runs of the command for the account and day, newest first."""
+    return _records(
+        connection,
+        "WHERE account = ? AND as_of = ? AND command = ? ORDER BY started_at DESC, run_id",
+        [account, as_of, command],
+    )
+
+
 def last_done(connection: Connection, account: str, command: str, *, before: date) -> RunRecord | None:
     """Return the account's newest run of the command with an answer for a day before `before`; None if none has."""
     found = _records(

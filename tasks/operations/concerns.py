@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from exchange.sessions.closing_times import closed_by, last_closed
+from storage.accounts import digests
 from storage.bars import instruments as instrument_store
 from storage.bars import quarantine
 from storage.database import Connection, connect
@@ -27,6 +28,8 @@ LEASE = timedelta(hours=6)
 PATIENCE = timedelta(hours=12)
 #: A day run later than this after its date was a replay, not a live run.
 LIVE_WITHIN = timedelta(days=7)
+#: A digest that is claimed and not sent after this long has met a fault, or its process has died.
+SENT_WITHIN = timedelta(minutes=10)
 
 
 #: Orders missed on this many of the account's last days with orders are a concern.
@@ -103,6 +106,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             text=f"{account} lacks a fresh network: {model_warning}; `turbodmt models` shows the register",
         )
     yield from _orders_missed(store, account)
+    yield from _digests_unsent(store, account, now)
     risk = risk_state.load(store, account)
     if risk.halted:
         state = "flattened" if risk.flatten else "halted"
@@ -133,6 +137,18 @@ def _waiting(record: RunRecord) -> tuple[str, ...]:
     """Return the symbols that a partial day waits for."""
     assert record.outcome is not None, "a partial run has ended"
     return tuple(json.loads(record.outcome.result or "{}").get("waiting", ()))
+
+
+def _digests_unsent(store: Connection, account: str, now: datetime) -> Iterator[Concern]:
+    """Yield a concern if the message on a day may not have arrived, and no later one has."""
+    found = digests.unsent(store, account, claimed_after=now - LIVE_WITHIN, claimed_before=now - SENT_WITHIN)
+    if found:
+        named = ", ".join(str(each.as_of) for each in found)
+        yield Concern(
+            key=f"digest:{account}",
+            text=f"the digest of {named} may not have arrived; `turbodmt digest --account {account} --as-of "
+            f"{found[-1].as_of}` prints it; it is not sent again: if that stays so, check the notification block",
+        )
 
 
 def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:

@@ -1,14 +1,9 @@
 """The watchdog under a real Prefect: concerns are told once, over loopback, and no secret is told with them."""
 
-import json
 import logging
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
@@ -18,8 +13,9 @@ from pydantic import SecretStr
 
 from flows.scheduling.alerts import BLOCK, WEBHOOK, notify
 from flows.scheduling.automations import PREFIX, ensure, wanted
-from flows.watchdog import changes, remember, watchdog
+from flows.watchdog import MEMORY, changes, remember, watchdog
 from tasks.operations.concerns import Concern
+from testing.servers.webhook import SECRET, receiver
 from tests.flows.conftest import Run
 
 
@@ -27,31 +23,6 @@ from tests.flows.conftest import Run
 def _prefect() -> Iterator[None]:
     with prefect_test_harness(server_startup_timeout=60):
         yield
-
-
-@contextmanager
-def receiver(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
-    """A webhook on loopback: its address, and what was posted to it."""
-    posted: list[Any] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook?token=s3cr3t-word", posted
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_concern_is_told_once_and_no_secret_with_it(
@@ -67,8 +38,20 @@ def test_a_concern_is_told_once_and_no_secret_with_it(
         assert "no worker of the pool turbodmt is online; `turbodmt up` starts one." in posted[0]["text"]
         assert posted[0]["text"].endswith("Over: late.")
     assert (first.type, first.message) == ("COMPLETED", "worker; missing:daily-crypto; missing:watchdog")
-    assert "s3cr3t-word" not in caplog.text
-    assert "s3cr3t-word" not in "".join(path.read_text() for path in home.glob("*.json"))
+    assert SECRET not in caplog.text
+    assert SECRET not in "".join(path.read_text() for path in home.glob("*.json"))
+
+
+def test_with_digests_alone_no_concern_is_sent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as (address, posted):
+        monkeypatch.setenv(WEBHOOK, address)
+        monkeypatch.setenv("TURBODMT_NOTIFY", "digest")
+        assert str(watchdog(home=home, return_state=True).message).startswith("worker")
+        assert posted == []
+        monkeypatch.setenv("TURBODMT_NOTIFY", "faults")
+        (home / MEMORY).unlink()
+        watchdog(home=home)
+    assert len(posted) == 1
 
 
 def test_what_could_not_be_told_is_told_at_the_next_look(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +92,7 @@ def test_a_webhook_that_fails_is_logged_without_its_address(
         with caplog.at_level(logging.WARNING, "flows.scheduling.alerts"):
             assert notify("TurboDMT: 1 new", "text") is False
     assert "The alert TurboDMT: 1 new" in caplog.text
-    assert "s3cr3t-word" not in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_nobody_to_tell_is_no_failure() -> None:
@@ -136,7 +119,11 @@ def test_a_block_goes_before_the_webhook_and_adds_automations_that_tell(monkeypa
         block.save(BLOCK)
         assert notify("TurboDMT: 1 new", "the text") is True
         assert (posted, unused) == ([{"text": "the text"}], [])
-        assert [name.removeprefix(PREFIX) for name in ensure(client)[2:]] == ["a run failed", "a run is late"]
+        told = [PREFIX + "a run failed", PREFIX + "a run is late"]
+        assert list(ensure(client)[2:]) == told
+        assert [len(client.read_automations_by_name(name)) for name in told] == [1, 1]
+        assert ensure(client, "digest")[2:] == ()
+        assert [len(client.read_automations_by_name(name)) for name in told] == [0, 0]
         CustomWebhookNotificationBlock.delete(BLOCK)
 
 

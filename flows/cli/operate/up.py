@@ -27,6 +27,7 @@ from flows.server.up_server import DemandedFrom, forget, healthy, note
 from strategy.exit_codes import Exit, UsageError
 
 if TYPE_CHECKING:
+    from flows.config.choices import Notify
     from flows.config.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -99,7 +100,7 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
                 _await_health(kept[0], environment["PREFECT_API_URL"], stop)
                 if not stop.is_set():
                     _say("Deploying ...")
-                    _deploy(environment)
+                    _deploy(environment, settings.notify)
                 if not stop.is_set():
                     kept.append(ManagedProcess(worker(home, environment)))
                     note(home, environment["PREFECT_API_URL"], os.getpid(), demanded)
@@ -161,11 +162,11 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
     }
 
 
-def _deploy(environment: Mapping[str, str]) -> None:
+def _deploy(environment: Mapping[str, str], notify: "Notify") -> None:
     # Prefect reads its settings at import, so import it after the environment is set.
     from flows.scheduling.deployments import deploy
 
-    deploy(environment)
+    deploy(environment, notify)
 
 
 def _greeting(home: Path, url: str) -> str:

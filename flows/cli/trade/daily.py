@@ -46,6 +46,8 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     from flows.config.wall_clock import clock
     from flows.planning.day_plan import plan_day
     from flows.planning.plan import Request, day
+    from flows.scheduling.digests import tell_day
+    from flows.work.day import told
     from tasks.run.answers import DayAnswer
     from tasks.run.runs import finished
 
@@ -55,7 +57,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     planned = plan_day(settings, Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker))
     done = finished(planned.job)
     if done is not None:
-        return done
+        return told(done, tell_day(planned))
     tracked = prepare_tracked_run(settings.home)
     return DayAnswer.of_json(_as_flow(planned, wanted) if tracked else _as_functions(planned))
 
@@ -82,6 +84,7 @@ def _as_flow(planned: "DayPlan", as_of: "date | None") -> str:
 def _as_functions(planned: "DayPlan") -> str:
     from flows.runs.interrupts import unwinding
     from flows.runs.training_progress import training_told
+    from flows.scheduling.digests import tell_day
     from flows.server.availability import demand_room
     from flows.work.day import prepared, without_work, worked
     from tasks.daily.steps import DaySteps
@@ -94,7 +97,7 @@ def _as_functions(planned: "DayPlan") -> str:
         end = without_work(day)
         if end is None:
             import_ahead()
-            end = worked(day, DaySteps())
+            end = worked(day, DaySteps(), tell_day)
     return end.answer
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from prefect.states import Completed, Failed
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.scheduling.deployments import POOL
+from flows.scheduling.next_runs import run_after
 from flows.scheduling.schedules import of_client
 from flows.scheduling.watched_schedules import Watched, concerns_of, watched_schedules
 from tests.flows.conftest import Run
@@ -159,3 +161,13 @@ def test_doctor_names_every_watched_schedule_and_status_what_keeps_one_from_runn
     sentence = "daily-own is in the work pool elsewhere, of which no worker is online"
     assert (checks["schedule daily-own"]["ok"], checks["schedule daily-own"]["detail"]) == (False, sentence)
     assert [warning.partition(";")[0] for warning in run("status", "--json").answer["warnings"]] == [sentence]
+
+
+def test_the_next_run_with_a_later_bar_is_that_of_the_schedule_not_of_a_repeat(client: SyncPrefectClient) -> None:
+    """At midnight the day's bar closes; what runs before sees no later one, and what is switched off does not run."""
+    close = datetime(2020, 6, 13, tzinfo=UTC)
+    deployed(client, "mine", account="mine")
+    deployed(client, "off", account="off", active=False)
+    assert run_after("mine", close) == datetime(2020, 6, 13, 0, 5, tzinfo=UTC)
+    assert run_after("mine", datetime(2020, 6, 13, 0, 6, tzinfo=UTC)) == datetime(2020, 6, 14, 0, 5, tzinfo=UTC)
+    assert (run_after("off", close), run_after("unknown", close)) == (None, None)

@@ -25,7 +25,7 @@ NETWORKS = {
     *("retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"),
 }
 NEVER = {"threads", "device", "max_lateness_hours", "retry_every_minutes", "first_retry_bars", HALT}
-PLACES = {"home", "source", "symbols", "broker", "funding"}
+PLACES = {"home", "source", "symbols", "broker", "funding", "notify"}
 
 
 @pytest.fixture
