@@ -1,4 +1,4 @@
-"""Tables of text that fit the terminal: long cells wrap, and where that does not suffice each row becomes a list."""
+"""Tables of text that fit the terminal: long cells wrap, a table that is still too wide is cut into parts."""
 
 import shutil
 import textwrap
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 GAP = "  "
 #: A column of words is never narrower; below it the table would be a ladder of letters.
 LEAST_COLUMN = 16
+#: A wide table of more rows is cut into several beside each other's first column, as pandas does.
+MOST_LISTED = 3
 
 
 def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], room: int | None = None) -> str:
@@ -25,9 +27,11 @@ def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], room: in
     room = room or shutil.get_terminal_size().columns
     cells = [[_cell(row.get(name)) for name in columns] for row in rows]
     widths = _fitted([list(columns), *cells], room)
-    if widths is None:
+    if widths is not None:
+        return "\n".join(line for row in ([*columns], *cells) for line in _lines(row, widths))
+    if len(rows) <= MOST_LISTED or len(columns) <= 2:
         return "\n\n".join(_listed(columns, row, room) for row in cells)
-    return "\n".join(line for row in ([*columns], *cells) for line in _lines(row, widths))
+    return "\n\n".join(table(rows, [*columns[:1], *part], room) for part in _parts(columns, cells, room))
 
 
 def _cell(value: object) -> str:
@@ -51,6 +55,17 @@ def _fitted(cells: Sequence[Sequence[str]], room: int) -> list[int] | None:
             return None
         widths[wide] -= 1
     return widths
+
+
+def _parts(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[list[str]]:
+    """Return the columns but the first in as many parts as must stand below each other, each beside the first."""
+    parts: list[list[str]] = [[]]
+    for name in columns[1:]:
+        shown = [columns.index(each) for each in (columns[0], *parts[-1], name)]
+        if parts[-1] and _fitted([[row[column] for column in shown] for row in ([*columns], *cells)], room) is None:
+            parts.append([])
+        parts[-1].append(name)
+    return parts
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:

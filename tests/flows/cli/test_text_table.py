@@ -13,7 +13,7 @@ WORDS = st.lists(st.text("abcxyz", min_size=1, max_size=12), min_size=1, max_siz
 
 
 @given(
-    rows=st.lists(st.fixed_dictionaries({"a": WORDS, "b": WORDS, "c": WORDS}), min_size=1, max_size=4),
+    rows=st.lists(st.fixed_dictionaries({"a": WORDS, "b": WORDS, "c": WORDS}), min_size=1, max_size=3),
     room=st.integers(40, 90),
 )
 def test_a_table_fits_and_keeps_every_word(rows: list[dict[str, str]], room: int) -> None:
@@ -30,6 +30,15 @@ def test_a_table_fits_and_keeps_every_word(rows: list[dict[str, str]], room: int
 def test_a_table_too_wide_to_wrap_lists_its_rows() -> None:
     rows = [{"id": "x" * 30, "hash": "y" * 30}, {"id": "z", "hash": None}]
     assert table(rows, ("id", "hash"), 40) == f"id    {'x' * 30}\nhash  {'y' * 30}\n\nid    z\nhash  -"
+
+
+def test_a_table_of_many_rows_is_cut_into_parts_beside_the_first_column() -> None:
+    rows = [{"id": f"n{row}", "long": "x" * 20, "wide": "y" * 20} for row in range(4)]
+    text = table(rows, ("id", "long", "wide"), 40)
+    assert max(map(len, text.splitlines())) <= 40
+    assert text.splitlines()[0].split() == ["id", "long"]
+    assert text.splitlines()[6].split() == ["id", "wide"]
+    assert text.splitlines()[-1].split() == ["n3", "y" * 20]
 
 
 def test_the_width_is_that_of_the_terminal_or_80(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 from datetime import date
 
+import pytest
+
 from flows.cli.research.models import shown_models
 from strategy.training.promotion_gate import Figures
 from tasks.operations.promote import ModelAnswer, ModelsAnswer, PriorAnswer, StoredVerdictAnswer
 
 
-def test_the_registry_shows_who_trades_and_why() -> None:
+def test_the_registry_shows_who_trades_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     panel = {"source": "sample", "symbols": ("A", "B"), "strategy": "turbo", "strategy_sha256": None}
     nothing = ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
     prior = PriorAnswer(
