@@ -53,13 +53,17 @@ def block_days(series: FloatArray) -> float:
     return float(np.clip(best, 1.0, math.ceil(min(3.0 * math.sqrt(days), days / 3.0))))
 
 
-def stationary_rows(days: int, resamples: int, blocks: Blocks) -> NDArray[np.int64]:
-    """Return the rows to draw, (resamples, days), in circular blocks of geometric length (Politis and Romano 1994)."""
-    begins = blocks.random.random((resamples, days)) < 1.0 / blocks.days
+def stationary_rows(days: int, resamples: int, blocks: Blocks, length: int | None = None) -> NDArray[np.int64]:
+    """Return the rows to draw, (resamples, length), in circular blocks of geometric length (Politis and Romano 1994).
+
+    Without a length they are as many as the `days` they are drawn from.
+    """
+    drawn = days if length is None else length
+    begins = blocks.random.random((resamples, drawn)) < 1.0 / blocks.days
     begins[:, 0] = True
-    at = np.arange(days)
+    at = np.arange(drawn)
     began = np.maximum.accumulate(np.where(begins, at, 0), axis=1)
-    starts = blocks.random.integers(0, days, size=(resamples, days))
+    starts = blocks.random.integers(0, days, size=(resamples, drawn))
     rows: NDArray[np.int64] = (np.take_along_axis(starts, began, axis=1) + at - began) % days
     return rows
 

@@ -19,6 +19,7 @@ from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
+from tasks.daily.drift import DriftAnswer, drift_facts, drift_sentences, edges, look_at
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
 from tasks.notices.excess_rates import ratio_left_out
@@ -28,6 +29,7 @@ from tasks.notices.left_over import left_over, left_over_warnings
 from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.backtest_tables import sleeve_lines, sleeves_table
+from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
 from tasks.report.markup import Table, exactly, money
 from tasks.report.settings_table import configured
@@ -74,11 +76,13 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
     with connect(job.home) as store:
         left = left_over(store, job.account)
     warnings += left_over_warnings(left)
+    drifted = look_at(job, champion.model_id)
+    warnings += left_today(drifted, job)
     findings = Findings(
         warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code, left_over=left
     )
     result = day_result(job, findings)
-    page = _page(result, champion, gate)
+    page = _page(result, champion, gate, drifted)
     try:
         file = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
     except StoreError as error:
@@ -168,7 +172,15 @@ def _trades(count: int) -> str:
     return f", {count} trade{'' if count == 1 else 's'} of earlier orders settled" if count else ""
 
 
-def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
+def left_today(found: DriftAnswer | None, job: Job) -> tuple[str, ...]:
+    """Return a warning of each check that has left its limits on the day; the watchdog keeps saying so afterwards."""
+    if found is None:
+        return ()
+    today = tuple(check for check in found.checks if check.left is not None and check.left.on == job.as_of)
+    return drift_sentences(found.model_copy(update={"checks": today}), job.account)
+
+
+def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswer | None) -> DailyPage:
     job, snapshot = result.job, result.snapshot
     assert snapshot is not None, "the day is settled before it is reported"
     history = account_history(job)
@@ -196,13 +208,14 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
             seed=job.policy.recipe.seed,
             configuration=configuration,
         ),
-        picture=history.picture,
+        picture=_with_band(job, history.picture),
         measured=history.measured,
         before=_before(job),
         terms=terms,
         flows=flows,
         passes=passes_in_words(result),
         sleeves=_sleeves(result),
+        drift=drift_facts(drifted),
     )
 
 
@@ -211,6 +224,13 @@ def _sleeves(result: DayResult) -> tuple[Table, ...]:
     if result.sleeves is None:
         return ()
     return (sleeves_table(sleeve_lines(result.sleeves), result.sleeves.since),)
+
+
+def _with_band(job: Job, picture: EquityPicture) -> EquityPicture:
+    """Return the picture with the band that the account's past has frozen around its equity."""
+    with connect(job.home) as store:
+        band = edges(store, job.account, picture.dates)
+    return picture if band is None else replace(picture, band=(band.low, band.high))
 
 
 def passes_in_words(result: DayResult) -> str:

@@ -1,4 +1,4 @@
-"""Concerns read from the store: overdue accounts, failed runs, missed orders, halts, and symbols held back."""
+"""Concerns read from the store: overdue accounts, failed runs, missed orders, halts, drift, and symbols held back."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -18,6 +18,7 @@ from storage.ledger import risk_state, runs
 from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import OPEN_STATES, OrderState
 from strategy.market.findings import FRESH
+from tasks.daily.drift import drift, drift_sentences
 from tasks.notices.missed_orders import missed_among, sentences
 from tasks.run.answers import MODEL_FAULTS, Answer
 from tasks.run.runs import DAILY
@@ -114,6 +115,12 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             key=f"halted:{account}",
             text=f"{account} has been {state} since {risk.since}: {risk.reason}; once you know why, "
             f"`turbodmt resume --account {account} --reason TEXT`",
+        )
+    day = _last(store, account)
+    left = drift_sentences(drift(store, account, day), account) if day else ()
+    if left:
+        yield Concern(
+            key=f"drift:{account}", text=f"{account} no longer does what its past led to expect: {'; '.join(left)}"
         )
     if _live(record):
         expected, last = _expected(store, account, now), _last(store, account)

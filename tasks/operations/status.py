@@ -1,5 +1,6 @@
 """Status of an account on one screen: data, model, positions, risk, the last run."""
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from strategy.account.state import Snapshot
 from tasks.daily.account_returns import account_returns
+from tasks.daily.drift import DriftAnswer, drift
 from tasks.notices.left_over import left_over
 from tasks.operations.cash_flows import CashFlowAnswer
 from tasks.run.account_sleeves import account_sleeves
@@ -57,7 +59,8 @@ class StatusAnswer(Answer):
     `terms` are those of its last day, `next_terms` those from its next day on; `twr` is the time-weighted return
     since it opened, `mwr` the money-weighted one a year. `waiting_flows` are booked with the account's next days.
     `left_over` is what an account that is flattened (`flatten`) still holds. `sleeves` is what those of an account with
-    several strategies have earned.
+    several strategies have earned. `drift` says whether the account still does what its past led to expect; null before
+    its first day is reported.
     """
 
     account: str
@@ -86,6 +89,7 @@ class StatusAnswer(Answer):
     mwr: float | None = None
     waiting_flows: tuple[CashFlowAnswer, ...] = ()
     next_runs: tuple[str, ...] = ()
+    drift: DriftAnswer | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -99,11 +103,7 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         risk = risk_state.load(store, account)
         source, decided = ledger.newest_panel(store, account)
         symbols = {*decided, *(snapshot.account.positions if snapshot else ())}
-        data = [
-            count
-            for count in bar_store.published_counts(store)
-            if count.symbol in symbols and (source is None or count.source == source)
-        ]
+        data = _newest_bars(store, symbols, source)
         held = [bar.finding.symbol for bar in quarantine.quarantined(store, source) if bar.finding.symbol in symbols]
         broker = broker_events.broker_of(store, account) or PAPER
         last = _last_run(store, account)
@@ -112,6 +112,7 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         returns = account_returns(store, account, day) if day else None
         flows = flow_store.waiting(store, account)
         left, sleeves = left_over(store, account), account_sleeves(store, account, day or date.min)
+        drifted = drift(store, account, day) if day else None
     answer = StatusAnswer(
         account=account,
         broker=broker,
@@ -129,7 +130,7 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         halted_reason=risk.reason if risk.halted else None,
         flatten=risk.flatten,
         left_over=left,
-        data=tuple(NewestBarAnswer(source=series.source, symbol=series.symbol, last=series.last) for series in data),
+        data=data,
         held_back=tuple(sorted(set(held))),
         last_run=last,
         terms=terms,
@@ -137,8 +138,18 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         twr=returns.twr if returns else None,
         mwr=returns.mwr if returns else None,
         waiting_flows=tuple(map(CashFlowAnswer.model_validate, flows)),
+        drift=drifted,
     )
     return answer.model_copy(update={"sleeves": sleeve_answers(sleeves)}) if sleeves else answer
+
+
+def _newest_bars(store: Connection, symbols: Collection[str], source: str | None) -> tuple[NewestBarAnswer, ...]:
+    """Return the newest bar of each symbol, of all sources unless one is named."""
+    return tuple(
+        NewestBarAnswer(source=series.source, symbol=series.symbol, last=series.last)
+        for series in bar_store.published_counts(store)
+        if series.symbol in symbols and (source is None or series.source == source)
+    )
 
 
 def _exposures(snapshot: Snapshot | None) -> dict[str, float]:

@@ -57,7 +57,8 @@ class EquityPicture:
     """The content of an equity picture: the first line is the subject, the others are its benchmarks.
 
     `drawdown` is the subject's distance below its peak as a positive fraction; `regimes` are Bull, Neutral, Bear or ""
-    per date, or no regimes at all. Raises ValueError if lengths differ or dates do not increase.
+    per date, or no regimes at all; `band` is the lower and the upper edge of what is expected of the subject, per date,
+    NaN where nothing is. Raises ValueError if lengths differ or dates do not increase.
     """
 
     title: str
@@ -66,6 +67,7 @@ class EquityPicture:
     drawdown: tuple[float, ...]
     regimes: tuple[str, ...] = ()
     panels: tuple[Panel, ...] = ()
+    band: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def __post_init__(self) -> None:
         if not self.dates or not self.lines:
@@ -74,6 +76,8 @@ class EquityPicture:
             raise ValueError("the dates of a picture must increase strictly")
         lengths = {line.label: len(line.values) for line in self.lines} | {"drawdown": len(self.drawdown)}
         lengths |= {panel.heading: len(line.values) for panel in self.panels for line in panel.lines}
+        if self.band is not None:
+            lengths |= {"lower edge": len(self.band[0]), "upper edge": len(self.band[1])}
         if self.regimes:
             lengths["regimes"] = len(self.regimes)
         wrong = {label: length for label, length in lengths.items() if length != len(self.dates)}
@@ -98,7 +102,7 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     ribbon_px = water_px - 32.0
     x = date_scale(picture.dates, canvas.left_px, canvas.plot_right_px)
     borders = edges(picture.dates, x, canvas)
-    y = equity_scale([value for line in picture.lines for value in line.values], ribbon_px - 6.0, top_px + 4.0)
+    y = equity_scale(_shown(picture), ribbon_px - 6.0, top_px + 4.0)
     curves = [curve(picture.dates, line.values, (x, y), index) for index, line in enumerate(picture.lines)]
     panels = [
         _panel(panel, (picture.dates, x), floor_px + PANEL_PX * row, canvas) for row, panel in enumerate(picture.panels)
@@ -111,6 +115,7 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
         heading("drawdown", water_px - 8, canvas),
         value_axis([(y(value), text) for value, text in scale_ticks(y, 5)], canvas),
         _ribbon(picture.regimes, borders, ribbon_px),
+        _expected(picture, (x, y)),
         # The subject is drawn last, on top of its benchmarks.
         *reversed(curves),
         _underwater(picture, (x, borders), (water_px, floor_px), canvas),
@@ -119,9 +124,29 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     return drawing(picture.title, whole, parts)
 
 
+def _shown(picture: EquityPicture) -> list[float]:
+    """Return all values of the equity plot."""
+    shown = [value for line in picture.lines for value in line.values]
+    return [*shown, *picture.band[0], *picture.band[1]] if picture.band else shown
+
+
+def _expected(picture: EquityPicture, scales: tuple[Scale, Scale]) -> str:
+    """Return the band as a shape, from its first known day on; empty without one of two days."""
+    if picture.band is None:
+        return ""
+    x, y = scales
+    low, high = picture.band
+    rows = [row for row in kept(low) if math.isfinite(low[row]) and math.isfinite(high[row])]
+    if len(rows) < 2:
+        return ""
+    around = [(row, high[row]) for row in rows] + [(row, low[row]) for row in reversed(rows)]
+    points = "L".join(f"{x(picture.dates[row].toordinal()):.1f} {y(value):.1f}" for row, value in around)
+    return f'<path class="td-expected" d="M{points}Z"/>'
+
+
 def _with_room(picture: EquityPicture, canvas: Canvas) -> Canvas:
     """Return the canvas with a margin that fits the longest label of the equity axis."""
-    axis = equity_scale([value for line in picture.lines for value in line.values], 1.0, 0.0)
+    axis = equity_scale(_shown(picture), 1.0, 0.0)
     widest_px = max((text_px(text) for _, text in scale_ticks(axis, 5)), default=0.0)
     return replace(canvas, left_px=max(canvas.left_px, math.ceil(widest_px) + LABEL_GAP_PX))
 
@@ -133,6 +158,7 @@ def svg_data_uri(svg: str) -> str:
 
 def _key(picture: EquityPicture, canvas: Canvas) -> tuple[str, float]:
     entries = [(line_mark(index), _caption(line)) for index, line in enumerate(picture.lines)]
+    entries += [(block_mark("td-expected"), "expected band")] if picture.band else []
     entries += [(block_mark(f"td-{name.lower()}"), name) for name in REGIMES if name in picture.regimes]
     return key(picture.title, entries, canvas)
 

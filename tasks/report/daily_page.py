@@ -38,7 +38,8 @@ class DailyPage:
     empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
     decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
     the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day, in
-    words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned.
+    words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned,
+    `drift` what is said of each check against the account's past.
     """
 
     snapshot: Snapshot
@@ -59,6 +60,7 @@ class DailyPage:
     flows: tuple[tuple[str, str], ...] = ()
     passes: str = ""
     sleeves: tuple[Table, ...] = ()
+    drift: tuple[tuple[str, str], ...] = ()
 
 
 def daily_page(page: DailyPage) -> str:
@@ -73,6 +75,7 @@ def daily_page(page: DailyPage) -> str:
         ("Halted", "yes" if page.halted else "no"),
         *_figures(page),
         *page.flows,
+        *page.drift,
         *((("Passes", page.passes),) if page.passes else ()),
         ("Signals from", page.model),
         *((("Terms of the account", page.terms),) if page.terms else ()),
