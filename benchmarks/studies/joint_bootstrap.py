@@ -19,6 +19,8 @@ COVERAGE = 0.95
 MOST_LOST = 0.99
 #: Resamples computed at once.
 _CHUNK = 50
+#: The least share of resamples that have figures of every panel.
+LEAST_TOLD = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +86,8 @@ def differences(
 
     Every panel has the same pairs. The stationary bootstrap (Politis and Romano 1994) draws the dates of all panels
     together, so that a resample holds a date of all panels that have it; each has its volatility equalised anew.
+    A resample in which a short panel has hardly a date, or lost more than its deepest loss a year, has no figure of
+    it and is left out; ValueError if those are more than 5 %.
     """
     union = np.unique(np.concatenate([pairs[0][0].dates for pairs in panels.values()]))
     blocks = Blocks(days=float(BLOCK_DATES), random=np.random.default_rng(seed))
@@ -92,9 +96,16 @@ def differences(
     for first in range(0, resamples, _CHUNK):
         rows = stationary_rows(len(union), min(_CHUNK, resamples - first), blocks)
         for number, (net, known, year) in enumerate(spread):
-            drawn[number].append(_statistics(figures(net[rows], known[rows], year)))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                drawn[number].append(_statistics(figures(net[rows], known[rows], year)))
     values = np.stack([_statistics(figures(net, known, year)) for net, known, year in spread])
     errors = np.stack([np.concatenate(parts, axis=1) for parts in drawn]) - values[:, :, None]
+    told = np.isfinite(errors).all(axis=(0, 1, 3))
+    if told.mean() < LEAST_TOLD:
+        raise ValueError(
+            f"{told.mean():.1%} of the resamples have dates of every panel, at least {LEAST_TOLD:.0%} must"
+        )
+    errors = errors[:, :, told]
     own = {name: _told(values[number], errors[number]) for number, name in enumerate(panels)}
     return own, _told(values.mean(axis=0), errors.mean(axis=0))
 
