@@ -61,12 +61,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "explain": ("explain tdmt-aa32b804", "explain tdmt-aa32b804 --json"),
     "report": ("report", "report --account crypto"),
     "accounts": ("accounts", "accounts forget old", "accounts adopt-defaults --reason 'after the study'"),
-    "halt": ("halt --reason 'on holiday'", "halt --flatten --reason 'out of the market'"),
+    "halt": ("halt --reason 'on holiday'", "halt --flatten --reason 'the exchange is in trouble'"),
     "resume": ("resume --reason 'looked into it'",),
     "backtest": (
         "backtest --strategy vol-target,hold --start-date 2005-01-01",
         "backtest --strategy trend.py --source file:bars.csv --save-results",
-        "backtest --strategy rules --grid grid.json --walk-forward",
+        "backtest --strategy rules --grid grid.toml --walk-forward",
     ),
     "backfill": ("backfill --start-date 2018-01-02 --end-date 2018-12-31 --strategy rules",),
     "strategies": ("strategies", "strategies new trend", "strategies accept trend --reason 'a longer mean'"),
@@ -89,7 +89,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "withdraw": ("withdraw 1000",),
     "positions": ("positions import positions.csv",),
     "cancel": ("cancel KEY",),
-    "delist": ("delist XYZ --on 2024-05-31 --price 12.50",),
+    "delist": ("delist ATVI --on 2023-10-13 --price 95 --reason 'bought by Microsoft'",),
     "adopt": ("adopt --reason 'traded by hand at the broker'",),
 }
 

@@ -22,4 +22,5 @@ def shown_sleeves(sleeves: "Sequence[SleeveAnswer]") -> str:
     profit, fees = (sum(each, Decimal(0)) for each in ([one.profit for one in sleeves], [one.fees for one in sleeves]))
     total = sum(one.weight for one in sleeves)
     rows.append({"sleeve": "all", "weight": ratio(total), "profit": money(profit), "fees in it": money(fees)})
-    return table(rows, ("sleeve", "weight", "profit", "fees in it"))
+    heading = f"Sleeves since the close of {sleeves[0].since}"
+    return f"{heading}\n{table(rows, ('sleeve', 'weight', 'profit', 'fees in it'))}"

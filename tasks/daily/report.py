@@ -62,6 +62,7 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
     warnings += [
+        *_strategy_changed(job),
         *_terms_given(job),
         *_refused(job),
         *_outside(job),
@@ -91,6 +92,16 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
         return WrittenReport(findings=replace(findings, warnings=(*warnings, unwritten)), page=page, file=None)
     log.info("The report of %s is %s.", job.as_of, file)
     return WrittenReport(findings=replace(findings, report=str(file)), page=page, file=file)
+
+
+def _strategy_changed(job: Job) -> list[str]:
+    """Return a warning on the first day of another strategy, or of sleeves with other weights."""
+    with connect(job.home) as store:
+        today = ledger.provenance_on(store, job.account, job.as_of)
+        before = ledger.provenance_before(store, job.account, job.as_of)
+    if today is None or before is None or today.strategy == before.strategy:
+        return []
+    return [f"{today.strategy} trades from {job.as_of} on, as this run asked; until then {before.strategy} did"]
 
 
 def _terms_given(job: Job) -> tuple[str, ...]:

@@ -26,7 +26,12 @@ BARS = "▁▂▃▄▅▆▇█"
 #: Reasons for which an order stays here although it was decided.
 _STAYED = frozenset({ReasonCode.HALTED, ReasonCode.NOT_SENT})
 #: What is remarkable of an order that left.
-_OUTCOMES = {OrderState.REJECTED: " (refused)", OrderState.UNKNOWN: " (outcome unknown)"}
+_OUTCOMES = {
+    OrderState.REJECTED: " (refused)",
+    OrderState.UNKNOWN: " (outcome unknown)",
+    OrderState.CANCELLED: " (cancelled)",
+    OrderState.EXPIRED: " (expired)",
+}
 _KINDS = {
     DayKind.PARTIAL: ", incomplete",
     DayKind.HALTED: ", halted",
@@ -224,7 +229,9 @@ def _warned(facts: DayFacts, beside: Beside) -> list[str]:
     shown = told if len(told) < SHOWN else told[: SHOWN - 1]
     lines = [line for each in shown for line in _cut(f"! {each}", 2, "  ")]
     more = [f"{len(told) - len(shown)} more"] if len(told) > len(shown) else []
-    more += [f"{facts.repeated} as on the day before"] if facts.repeated else []
+    others = (" other" if facts.repeated == 1 else " others") if told else ""
+    again = f"{facts.repeated}{others} as on the day before"
+    more += [again] if facts.repeated else []
     counted = _cut(f"{'!' if told else 'Warnings:'} {', '.join(more)}", 1) if more else []
     return [*lines, *counted]
 

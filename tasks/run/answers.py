@@ -152,11 +152,12 @@ class SleeveWishAnswer(Answer):
 class SleeveAnswer(Answer):
     """What a sleeve of an account has earned since the account has these sleeves, and what it holds.
 
-    `weight` is that of the last day. `profit` is net of its part of every cost, of which `fees` are one; the profits of
-    all sleeves add up to that of the account.
+    `since` is the day at whose close they began, and `weight` that of the last day. `profit` is net of its part of
+    every cost, of which `fees` are one; the profits of all sleeves add up to that of the account from then on.
     """
 
     sleeve: str
+    since: date
     weight: float
     profit: Exact
     fees: Exact
@@ -309,6 +310,7 @@ def sleeve_answers(found: SleeveResults) -> tuple[SleeveAnswer, ...]:
     return tuple(
         SleeveAnswer(
             sleeve=each.sleeve,
+            since=found.since,
             weight=each.weight,
             profit=each.profit,
             fees=each.fees,

@@ -76,6 +76,10 @@ def changed(before: Terms, after: Terms) -> str:
 
 
 def _told(value: JsonValue) -> str:
+    if isinstance(value, dict) and value:
+        return "; ".join(
+            f"{name}.{_told(part)}" if isinstance(part, dict) else f"{name} {part}" for name, part in value.items()
+        )
     return "none" if value in (None, {}) else str(value)
 
 

@@ -38,10 +38,7 @@ def delist(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that a symbol is delisted: its position is paid out at the price, and it is ordered no more.
-
-    Example: turbodmt delist ATVI --on 2023-10-13 --price 95 --reason "bought by Microsoft"
-    """
+    """Say that a symbol is delisted: its position is paid out at the price, and it is ordered no more."""
     options = DelistOptions(account=account, symbol=symbol, day=day, price=price, reason=reason)
     run_command(lambda: run_delist(home, options), shown_delisting, as_json)
 

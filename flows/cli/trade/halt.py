@@ -26,10 +26,7 @@ def halt(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop an account from sending orders but those that reduce; data, decisions and reports go on.
-
-    Example: turbodmt halt --flatten --reason "the exchange is in trouble"
-    """
+    """Stop an account from sending orders but those that reduce; data, decisions and reports go on."""
     run_command(lambda: (run_flatten if flatten else run_halt)(home, account, reason), shown_halt, as_json)
 
 

@@ -16,16 +16,18 @@ from strategy.signals.strategies import Sleeve, Strategy
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
+from tasks.daily.report import report
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
 from tasks.run.account_sleeves import account_sleeves
+from tasks.run.answers import sleeve_answers
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import replayed, tidied
 from testing.markets.bars import MARKET, FakeBars, account_days
-from testing.runs.jobs import a_job, on
+from testing.runs.jobs import a_job, on, run_day
 
 FIRST, LAST = date(2020, 6, 8), date(2020, 6, 16)
 #: One that trades every day, one with splits and without weekends, and one that is young.
@@ -95,3 +97,20 @@ def test_daily_runs_with_sleeves_equal_one_backtest_to_the_last_digit(
     earned = sum((each.profit for each in found.sleeves), Decimal(0))
     assert earned == expected.snapshots[-1].equity - expected.snapshots[0].equity
     assert all(each.profit for each in found.sleeves)
+
+
+def test_the_first_day_of_other_sleeves_or_weights_warns_and_begins_their_record_anew(tmp_path: Path) -> None:
+    other = combined([Sleeve(strategy=RULES, weight=0.6), Sleeve(strategy=MOMENTUM, weight=0.3)])
+    alone = combined([Sleeve(strategy=RULES, weight=0.5)])
+    days = account_days(MARKET, FIRST, LAST)[:5]
+    warned = {}
+    for day, strategy in zip(days, (FIXED, FIXED, alone, other, other), strict=True):
+        job = on(account(tmp_path, "changed", strategy), day)
+        gate, champion = run_day(job, open_market)
+        warned[day] = [each for each in report(job, champion, gate).warnings if " trades from " in each]
+    assert [day for day in days if warned[day]] == [days[2], days[3]]
+    assert warned[days[3]] == [f"{other.name} trades from {days[3]} on, as this run asked; until then {alone.name} did"]
+    with connect(tmp_path) as store:
+        found = account_sleeves(store, "changed", days[4])
+    assert found is not None
+    assert {each.since for each in sleeve_answers(found)} == {days[3]}

@@ -115,7 +115,7 @@ def test_all_at_once_is_one_screen() -> None:
     assert len(lines) <= MOST_LINES
     assert "Filled: bought 2.5 S0 at 301.200, and 8 more" in lines
     assert "  and 7 more" in body(replace(FACTS, fills=facts.fills))
-    assert "! 8 more, 4 as on the day before" in lines
+    assert "! 8 more, 4 others as on the day before" in lines
 
 
 def test_what_became_of_orders_is_said() -> None:
@@ -137,6 +137,11 @@ def test_what_became_of_orders_is_said() -> None:
         "  sell 1.5 E",
         "  sell 1.5 F",
     ]
+
+
+def test_orders_that_a_flattening_cancelled_or_that_expired_do_not_look_pending() -> None:
+    orders = (order("A", OrderState.CANCELLED), order("B", OrderState.EXPIRED))
+    assert body(replace(FACTS, orders=orders))[3:] == ["Ordered:", "  sell 1.5 A (cancelled)", "  sell 1.5 B (expired)"]
 
 
 def test_money_from_outside_is_said() -> None:
@@ -182,4 +187,4 @@ def test_a_halt_and_what_is_held_back_have_their_reasons() -> None:
 
 def test_warnings_of_the_day_before_are_counted() -> None:
     assert body(replace(FACTS, repeated=2))[-1] == "Warnings: 2 as on the day before"
-    assert body(replace(FACTS, repeated=2, warnings=("look",)))[-2:] == ["! look", "! 2 as on the day before"]
+    assert body(replace(FACTS, repeated=2, warnings=("look",)))[-2:] == ["! look", "! 2 others as on the day before"]
