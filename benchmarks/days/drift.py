@@ -71,7 +71,7 @@ def _clustered(shocks: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """What the past of an account has frozen."""
+    """The expectation that the past of an account has frozen."""
 
     band: Band
     cost: float

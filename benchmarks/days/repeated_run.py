@@ -1,4 +1,4 @@
-"""What a scheduled repeat of a day that is done costs, beside a flow that does nothing, in pairs with another checkout.
+"""The cost of a scheduled repeat of a done day, beside a flow that does nothing, in pairs with another checkout.
 
     .venv/bin/python -W ignore benchmarks/days/repeated_run.py [--other PATH/TO/CHECKOUT] [--rounds 10]
 

@@ -124,7 +124,7 @@ class BinanceBars:
         if symbol not in self._listed:
             info = self.ask(lambda client: self._market.information(client, symbol), symbol)
             try:
-                self._listed |= {one["symbol"]: one for one in info["symbols"]}
+                self._listed |= {listing["symbol"]: listing for listing in info["symbols"]}
             except (KeyError, TypeError) as error:
                 raise unexpected(info, f"the filters of {symbol}") from error
         if symbol not in self._listed:

@@ -16,11 +16,17 @@ def shown_sleeves(sleeves: "Sequence[SleeveAnswer]") -> str:
     if not sleeves:
         return ""
     rows = [
-        {"sleeve": one.sleeve, "weight": ratio(one.weight), "profit": money(one.profit), "fees in it": money(one.fees)}
-        for one in sleeves
+        {
+            "sleeve": sleeve.sleeve,
+            "weight": ratio(sleeve.weight),
+            "profit": money(sleeve.profit),
+            "fees in it": money(sleeve.fees),
+        }
+        for sleeve in sleeves
     ]
-    profit, fees = (sum(each, Decimal(0)) for each in ([one.profit for one in sleeves], [one.fees for one in sleeves]))
-    total = sum(one.weight for one in sleeves)
+    profit = sum((sleeve.profit for sleeve in sleeves), Decimal(0))
+    fees = sum((sleeve.fees for sleeve in sleeves), Decimal(0))
+    total = sum(sleeve.weight for sleeve in sleeves)
     rows.append({"sleeve": "all", "weight": ratio(total), "profit": money(profit), "fees in it": money(fees)})
     heading = f"Sleeves since the close of {sleeves[0].since}"
     return f"{heading}\n{table(rows, ('sleeve', 'weight', 'profit', 'fees in it'))}"

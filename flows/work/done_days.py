@@ -35,11 +35,11 @@ class DayEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a run is asked for: the account in its home, and a digest of its parameters and all settings."""
+    """What a run is asked for: the account in its home, and the hash of its parameters and all settings."""
 
     home: Path
     account: str
-    digest: str
+    fingerprint: str
 
     @property
     def file(self) -> Path:
@@ -69,14 +69,14 @@ def asked(parameters: Mapping[str, object], account: str, as_of: date | None) ->
     """Return what a run of these parameters is asked for. Raises HomeUnknown."""
     given = parameters.get("home") or os.environ.get("TURBODMT_HOME")
     home = expanded(Path(str(given))) if given else default_home()
-    digest = sha256(repr((sorted(parameters.items()), account, as_of)).encode())
+    found = sha256(repr((sorted(parameters.items()), account, as_of)).encode())
     for name, value in sorted(os.environ.items()):
         if name.upper().startswith("TURBODMT_") and not name.upper().startswith(_UNREAD):
-            digest.update(f"{name}={value}\0".encode())
+            found.update(f"{name}={value}\0".encode())
     for name in _FILES:
         path = home / name
-        digest.update(path.read_bytes() if path.is_file() else b"\0")
-    return Asked(home=home, account=account, digest=digest.hexdigest())
+        found.update(path.read_bytes() if path.is_file() else b"\0")
+    return Asked(home=home, account=account, fingerprint=found.hexdigest())
 
 
 def file_seen(path: Path) -> tuple[str, int, int]:
@@ -87,7 +87,7 @@ def file_seen(path: Path) -> tuple[str, int, int]:
 
 def note(request: Asked, rest: Rest, end: DayEnd, now: datetime) -> None:
     """Note that a repeat of the request has nothing to do; a note of another request is replaced."""
-    kept = {**asdict(rest), **asdict(end), "digest": request.digest, "noted_at": now}
+    kept = {**asdict(rest), **asdict(end), "fingerprint": request.fingerprint, "noted_at": now}
     request.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(request.file, json.dumps(kept, default=str).encode())
 
@@ -108,7 +108,7 @@ def noted(request: Asked, now: datetime) -> DayEnd | None:
             calendars=kept["calendars"],
             file=kept["file"] and tuple(kept["file"]),
         )
-        fresh = kept["digest"] == request.digest and datetime.fromisoformat(kept["noted_at"]) <= now
+        fresh = kept["fingerprint"] == request.fingerprint and datetime.fromisoformat(kept["noted_at"]) <= now
         fresh = fresh and (rest.until is None or now < rest.until)
         fresh = fresh and (rest.file is None or file_seen(Path(rest.file[0])) == rest.file)
         end = DayEnd(answer=kept["answer"], sentence=kept["sentence"])

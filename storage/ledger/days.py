@@ -234,8 +234,18 @@ def entries_until(connection: Connection, account: str, day: date) -> tuple[Entr
 
 def fx_profits(connection: Connection, account: str, until: date) -> tuple[Decimal, Decimal] | None:
     """Return what exchange rates brought on the day, and up to it; None for an account without such an entry."""
+    return _on_and_until(connection, account, until, "profit")
+
+
+def funding_paid(connection: Connection, account: str, until: date) -> tuple[Decimal, Decimal] | None:
+    """Return the funding that the account received on the day, and up to it; None for an account without any."""
+    return _on_and_until(connection, account, until, "CASE WHEN kind = 'funding' THEN cash END")
+
+
+def _on_and_until(connection: Connection, account: str, until: date, amount: str) -> tuple[Decimal, Decimal] | None:
+    """Return an amount of the entries of the day, and of those up to it; None where no entry has it."""
     row = connection.execute(
-        "SELECT sum(profit) FILTER (as_of = $until), sum(profit) FROM entries "
+        f"SELECT sum({amount}) FILTER (as_of = $until), sum({amount}) FROM entries "  # noqa: S608
         "WHERE account = $account AND as_of <= $until",
         {"account": account, "until": until},
     ).fetchone()
@@ -255,16 +265,6 @@ def fx_taken_on(connection: Connection, account: str, day: date) -> tuple[FxRate
         "SELECT unit, pair, dated, rate FROM fx_rates WHERE account = ? AND as_of = ? ORDER BY unit",
         [account, day],
     )
-
-
-def funding_paid(connection: Connection, account: str, until: date) -> tuple[Decimal, Decimal] | None:
-    """Return the funding that the account received on the day, and up to it; None for an account without any."""
-    row = connection.execute(
-        "SELECT sum(cash) FILTER (as_of = $until), sum(cash) FROM entries "
-        "WHERE account = $account AND as_of <= $until AND kind = 'funding'",
-        {"account": account, "until": until},
-    ).fetchone()
-    return None if row is None or row[1] is None else (Decimal(row[0] or 0), Decimal(row[1]))
 
 
 def first_day(connection: Connection, account: str) -> date | None:

@@ -201,7 +201,7 @@ def _bars(answer: "ExplainAnswer", bars: "BarsPart") -> list[Line]:
         (
             "sha256",
             (answer.decision.data_sha256 or "")[:12],
-            f"begins so; of the windows of {', '.join(bars.symbols)}: {kept}",
+            f"first 12 digits, of the windows of {', '.join(bars.symbols)}: {kept}",
         ),
     ]
 

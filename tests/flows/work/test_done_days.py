@@ -116,7 +116,7 @@ def test_a_note_is_not_believed_once_anything_has_changed(
     monkeypatch.setenv("TURBODMT_SYMBOLS", "SHARE,TOKEN")
     rewritten = request(done)
     kept = json.loads(rewritten.file.read_bytes())
-    rewritten.file.write_text(json.dumps({**kept, "digest": rewritten.digest}))
+    rewritten.file.write_text(json.dumps({**kept, "fingerprint": rewritten.fingerprint}))
     assert noted(request(done), NOW) == END
     changed(done)
     assert noted(request(done), NOW + timedelta(minutes=5)) is None
