@@ -21,9 +21,10 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.ledger import runs
+from tasks.operations.concerns import look
 from testing.accounts.ledgers import contents
 from testing.servers.main_site import MainSite
-from testing.servers.market_data import FakeBinance, daily_klines
+from testing.servers.market_data import FakeBinance, daily_klines, midnight_ms
 from testing.servers.prefect_server import ENDED, ROOT, until
 from testing.servers.shifted_clock import ShiftedClock, shifted_clock
 from testing.servers.up_server import Up, brought_up
@@ -75,6 +76,14 @@ class Machine:
             return there if len(there) >= least and all(ended["state_type"] in ENDED for ended in there) else None
 
         return until(found, f"{least} runs due from {since} to {until_now}", RUNS_S)
+
+    def planned(self, due: datetime) -> None:
+        """Wait until a run of the deployment is planned for this time."""
+        question = {
+            "deployments": {"name": {"any_": [ACCOUNT]}},
+            "flow_runs": {"expected_start_time": {"after_": due.isoformat(), "before_": due.isoformat()}},
+        }
+        until(lambda: self.up.server.ask("/flow_runs/filter", question) or None, f"a run planned for {due}", RUNS_S)
 
     def steps(self, runs: Sequence[Any]) -> list[int]:
         """How many steps each of the runs had, of which one has done the day's work."""
@@ -264,3 +273,75 @@ def demand_repaired(machine: Machine, day: date) -> None:
         assert len(ledger.decisions_on(store, ACCOUNT, day)) == len(SYMBOLS)
     assert outcome is not None
     assert outcome.warnings == ()
+
+
+def test_a_source_down_for_two_hours_and_a_symbol_late_by_three_leave_a_whole_day(machine: Machine) -> None:
+    day, now = FIRST + timedelta(days=10), at(11, 0, 4) + timedelta(seconds=50)
+    run_at(machine.up, "5,35 0-11 * * *")
+    machine.site.close()
+    machine.wake(now)
+    (waiting,) = machine.ended(at(11, 0), at(11, 0, 10))
+    told = (waiting["state_type"], waiting["state_name"], waiting["state"]["message"])
+    assert told == ("COMPLETED", "Waiting", f"{NO_ANSWER}; the day is tried again at 00:35 UTC")
+    assert look(machine.up.home, at(11, 0, 10), {ACCOUNT}) == ()
+
+    klines = dict(machine.binance.klines)
+    machine.binance.klines = {
+        **klines,
+        "ETHUSDT": [kline for kline in klines["ETHUSDT"] if kline[0] < midnight_ms(day)],
+    }
+    machine.site.open()
+    machine.planned(at(11, 1, 35))
+    machine.wake(at(11, 2))
+    assert names_of(machine.ended(at(11, 0, 30), at(11, 1, 40), 3)) == ["Skipped", "Skipped", "Completed"]
+    with connect(machine.up.home) as store:
+        (first,) = order_store.orders_on(store, ACCOUNT, day)
+    assert (first.symbol, passes_of(machine, day)) == ("BTCUSDT", {"BTCUSDT": 1, "ETHUSDT": 1})
+
+    machine.binance.klines = klines
+    machine.planned(at(11, 2, 35))
+    machine.wake(at(11, 3))
+    assert names_of(machine.ended(at(11, 2), at(11, 2, 40), 2)) == ["Skipped", "Completed"]
+    with connect(machine.up.home) as store:
+        orders = order_store.orders_on(store, ACCOUNT, day)
+    assert [order.symbol for order in orders] == list(SYMBOLS)
+    assert orders[0] == first
+    assert passes_of(machine, day) == {"BTCUSDT": 1, "ETHUSDT": 2}
+    before = contents(machine.up.home)
+    again = machine.up.await_state(machine.up.start_run(ACCOUNT, {}), *ENDED)
+    assert again["state"]["message"] == f"{day} was already done; nothing was left to do."
+    assert contents(machine.up.home) == before
+
+
+def test_a_source_that_is_back_after_the_deadline_is_told_once_and_its_day_is_decided_without_orders(
+    machine: Machine,
+) -> None:
+    day = FIRST + timedelta(days=11)
+    machine.site.close()
+    machine.wake(at(12, 11, 30))
+    machine.planned(at(12, 11, 35))
+    machine.wake(at(12, 11, 34) + timedelta(seconds=50))
+    (last,) = machine.ended(at(12, 11, 35), at(12, 11, 36))
+    told = (last["state_type"], last["state_name"], last["state"]["message"])
+    late = "no other run is planned before 2026-03-12 12:00 UTC, until when orders of the day may be sent"
+    assert told == ("FAILED", "Waiting", f"{NO_ANSWER}; {late}")
+    assert look(machine.up.home, at(12, 11, 59), {ACCOUNT}) == ()
+    assert [concern.key for concern in look(machine.up.home, at(12, 12, 10), {ACCOUNT})] == [f"overdue:{ACCOUNT}"]
+    machine.site.open()
+    machine.wake(at(12, 13))
+    late_run = machine.up.await_state(machine.up.start_run(ACCOUNT, {}), *ENDED)
+    assert "after 2026-03-12 12:00, so no order was sent" in late_run["state"]["message"]
+    with connect(machine.up.home) as store:
+        assert len(ledger.decisions_on(store, ACCOUNT, day)) == len(SYMBOLS)
+        assert order_store.orders_on(store, ACCOUNT, day) == ()
+
+
+def passes_of(machine: Machine, day: date) -> dict[str, int]:
+    """In which pass of the day each symbol was decided last."""
+    with connect(machine.up.home) as store:
+        made = ledger.passes_on(store, ACCOUNT, day)
+        return {
+            decision.symbol: each.number
+            for each in made
+            for decision in ledger.decisions_in(store, ACCOUNT, day, each.number)
+        }
