@@ -47,7 +47,7 @@ def settle(
         raise ValueError(f"{as_of} cannot be settled: the account is already at {account.as_of}")
     perpetuals = {symbol for symbol in account.positions if terms.perpetual(symbol)}
     financing = financing_entries(account, as_of, terms.costs.financing, perpetuals)
-    cash = account.cash + sum((entry.cash for entry in financing), Decimal(0))
+    cash = account.cash + sum(entry.cash for entry in financing)
     charged = Account(as_of=as_of, cash=cash, positions=account.positions)
     day = _Day(quotes=quotes, terms=terms, last=account.as_of, closures=_closures(account, as_of, terms))
     settled = _on_bars(charged, orders, day)
@@ -98,7 +98,7 @@ def _on_bars(account: Account, orders: Sequence[Order], day: _Day) -> Settlement
         quantity[entry.symbol] += entry.quantity
         entries.append(entry)
     funding = _funding_entries(account, quantity, day)
-    cash += sum((entry.cash for entry in funding), Decimal(0))
+    cash += sum(entry.cash for entry in funding)
     entries += funding
     positions = {
         symbol: Position(quantity=held, mark=quotes[symbol].close, marked_on=as_of, fx_rate=terms.rate(symbol, as_of))

@@ -76,8 +76,8 @@ class Entry:
     """Change of the account without a trade: cash paid or earned, or units added by a split or reinvested dividend.
 
     Cash is paid for financing and for short positions, and earned as interest. Units are also added when past prices
-    are restated in another unit. At an external broker, entries also book units withheld as a fee, funding received or
-    paid, and what a reset of the broker added or removed.
+    are restated in another unit. Perpetual futures receive and pay funding. At an external broker, entries also book
+    units withheld as a fee, and what a reset of the broker added or removed.
     A delisting pays a position out in cash, at the price that a person has stated.
     On paper, entries book deposits, withdrawals and positions that were transferred. `profit` is what a change of an
     exchange rate brought a position, in the account's currency: it is in the marks, and moves no cash.

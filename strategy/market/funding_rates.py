@@ -154,8 +154,8 @@ class FundingSeries:
             raise ValueError(f"the funding rates of {self.symbol} must be sorted, each instant once")
 
     def __hash__(self) -> int:
-        # Equal series have equal ends; hashing all rates would slow down a grid of many points.
-        return hash((self.symbol, len(self.rates), *self.rates[-1:]))
+        # Equal series are equally long; hashing all rates would slow down a grid of many points.
+        return hash((self.symbol, len(self.rates)))
 
     def __repr__(self) -> str:
         return f"FundingSeries({self.symbol!r}, {len(self.rates)} rates)"

@@ -1,6 +1,7 @@
 """The instrument file: what it states, and what a wrong one says."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -60,6 +61,14 @@ def test_a_currency_is_spelled_as_those_of_sources(home: Path, told: str, unit: 
     assert table_of(load({"home": home}).instruments).of(SHARE).currency == unit
 
 
+def test_perpetual_futures_are_stated_by_symbol_and_class(home: Path) -> None:
+    write_file(home, "[classes.crypto]\nperpetual = true\n[symbols.ETHUSDT]\nperpetual = false\n")
+    table = table_of(load({"home": home}).instruments)
+    assert table.applied(COIN).perpetual
+    assert not table.applied(replace(COIN, symbol="ETHUSDT")).perpetual
+    assert not table.applied(SHARE).perpetual
+
+
 def test_an_option_is_above_the_file_which_is_above_the_class(home: Path) -> None:
     write_file(home, "[symbols.SPY]\nfee_bps = 2\nmin_fee = 1\nhalf_spread_bps = 3\n")
     settings = load({"home": home})
@@ -92,6 +101,8 @@ def test_an_option_is_above_the_file_which_is_above_the_class(home: Path) -> Non
         ("[currencies]\nEUR = 1.1\n", "currencies.EUR is 1.1; write CURRENCY"),
         ("[classes.other]\nfx_bps = -2\n", "classes.other: fx_bps is -2; it must be"),
         ("symbols = 3\n", r"symbols is 3; write \[symbols.NAME\]"),
+        ('[symbols.SPY]\nperpetual = "yes"\n', "symbols.SPY: perpetual is 'yes'; it must be true or false"),
+        ("[symbols.SPY]\nperpetual = 1\n", "symbols.SPY: perpetual is 1; it must be true or false"),
         ("[symbols.SPY\n", "is not valid TOML"),
     ],
 )

@@ -59,6 +59,13 @@ def test_the_method_page_prints_the_worked_days() -> None:
             )
 
 
+def test_the_method_page_prints_the_worked_days_of_a_perpetual() -> None:
+    """Those that `tests/strategy/market/test_funding_settlement.py` settles."""
+    page = Path("docs/method.md").read_text(encoding="utf-8").replace("−", "-")
+    for row in ("0.3 - 0.404 + 0.202 = 0.098 | 12049.902 | 10009.902", "= 0.199 | 12049.703 | 10069.703"):
+        assert row in page
+
+
 def test_at_a_flat_rate_leverage_pays_for_what_is_borrowed_and_shorts_for_their_value() -> None:
     # Long 15000 on 10000 of equity borrows 5000 for one day at 5 %.
     paid = {"financing": D("-0.684931506849")}

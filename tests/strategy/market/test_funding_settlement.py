@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -78,12 +77,6 @@ def test_two_days_of_a_perpetual_that_turns_from_long_to_short() -> None:
     assert wednesday.account.equity == D("10069.703")
 
 
-def test_the_method_page_prints_the_worked_days() -> None:
-    page = Path("docs/method.md").read_text(encoding="utf-8").replace("−", "-")
-    for row in ("0.3 - 0.404 + 0.202 = 0.098 | 12049.902 | 10009.902", "= 0.199 | 12049.703 | 10069.703"):
-        assert row in page
-
-
 def test_shorts_receive_a_positive_rate_and_pay_a_negative_one() -> None:
     for rate, cash in (("0.0001", "0.9"), ("-0.0001", "-0.9")):
         every = [payment(TUESDAY, hour, rate, mark="100") for hour in (0, 8, 16)]
@@ -141,6 +134,26 @@ def test_a_late_bar_pays_its_day_once_on_what_was_held_before_and_after_its_fill
     assert late.account == at_once.account
     again = settle_late(late.account, (), {"BTCUSDT": OPENS[TUESDAY]}, TERMS)
     assert (again.entries, again.account) == ((), late.account)
+
+
+def test_a_symbol_that_pays_nothing_does_not_end_the_day_of_the_next() -> None:
+    """Without a bar, of the spot market, or empty."""
+    position = HELD.positions["BTCUSDT"]
+    others = dict.fromkeys(("AAA", "AAB"), position)
+    spot = Instrument(symbol="AAB", calendar=Calendar.ALWAYS)
+    terms = replace(TERMS, instruments={**TERMS.instruments, "AAA": replace(SWAP, symbol="AAA"), "AAB": spot})
+    account = replace(HELD, positions={**others, "AAC": replace(position, quantity=D(0)), **HELD.positions})
+    quotes = {"AAB": OPENS[TUESDAY], "AAC": OPENS[TUESDAY], "BTCUSDT": OPENS[TUESDAY]}
+    alone = settle(HELD, [], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, terms)
+    assert settle(account, [], quotes, TUESDAY, terms).entries == alone.entries
+
+
+def test_a_position_of_unknown_mark_pays_from_the_accounts_last_day_on() -> None:
+    unknown = replace(HELD, positions={"BTCUSDT": replace(HELD.positions["BTCUSDT"], marked_on=None)})
+    quotes = {"BTCUSDT": OPENS[TUESDAY]}
+    assert settle(unknown, [], quotes, TUESDAY, TERMS).entries == settle(HELD, [], quotes, TUESDAY, TERMS).entries
+    # On the account's own day it has paid already.
+    assert settle_late(replace(unknown, as_of=TUESDAY), [], quotes, TERMS).entries == ()
 
 
 def test_a_new_position_pays_from_its_fill_on_and_a_closed_one_up_to_it() -> None:

@@ -37,6 +37,7 @@ from tasks.daily.account_returns import flow_facts
 from tasks.data.ingest import ingest
 from tasks.models.retrain import retrain
 from tasks.models.training_plan import TrainingRefused
+from tasks.notices.funding import unused_funding
 from tasks.report.markup import money
 from tasks.run.answers import ModelCode
 from tasks.run.job import Job
@@ -253,6 +254,16 @@ def test_rates_that_end_before_a_held_day_stop_the_run(tmp_path: Path) -> None:
     with pytest.raises(FundingMissing, match=r"lacks a funding rate from 2020-07-0.*; add what is missing") as caught:
         backtest(job, Window(strategies=(RULES,), start=FIRST), lambda: SPOT)
     assert exit_code(caught.value) == 3
+
+
+def test_a_file_that_nothing_pays_is_told(tmp_path: Path) -> None:
+    job = a_file_job(tmp_path)
+    known = {one.symbol: one for one in SPOT.instruments(SYMBOLS)}
+    assert unused_funding(job, known) == ()
+    spot = replace(job, policy=a_swap_job(tmp_path).policy)
+    (warning,) = unused_funding(spot, known)
+    assert "no symbol of the run is a perpetual future, so that nothing pays it; state perpetual = true" in warning
+    assert unused_funding(replace(spot, funding=""), known) == ()
 
 
 def test_a_changed_rate_is_refused_before_anything_is_staged(tmp_path: Path) -> None:
