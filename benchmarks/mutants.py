@@ -37,7 +37,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             *("account.money", "account.state", "account.fees_and_slippage", "account.paper_fills"),
             *("account.settlement", "account.orders", "account.order_laws", "account.missed_orders"),
-            *("market.funding_rates", "market.funding_settlement"),
+            *("account.currencies", "market.funding_rates", "market.funding_settlement"),
             *("portfolio.sizing", "portfolio.leverage_cap", "portfolio.risk_limits", "portfolio.drawdown_halt"),
             "portfolio.pretrade_checks",
             *("backtest.halted_orders", "backtest.restatement"),

@@ -75,9 +75,9 @@ def daily_page(page: DailyPage) -> str:
         ("Halted", "yes" if page.halted else "no"),
         *_figures(page),
         *page.flows,
-        *page.drift,
         *((("Passes", page.passes),) if page.passes else ()),
         ("Signals from", page.model),
+        *page.drift,
         *((("Terms of the account", page.terms),) if page.terms else ()),
     )
     tables = (

@@ -133,6 +133,28 @@ def test_a_closure_is_a_trade_of_its_own_at_the_last_mark_with_its_fee(held: str
     )
 
 
+def test_delisted_symbols_with_a_stated_price_are_paid_out_without_a_fee_in_the_order_of_their_names() -> None:
+    gone = {
+        "SPY": replace(SPY, listed_to=TUESDAY, last_price=D(95)),
+        "ABC": replace(SPY, symbol="ABC", listed_to=TUESDAY, last_price=D(0)),
+    }
+    terms = TradingTerms(account="test", instruments={**gone, "BTCUSDT": BTC}, costs=Costs())
+    held = account("1000", SPY=("-2", "100"), ABC=("3", "10"), BTCUSDT=("1", "50"))
+    result = settle(held, [order("SPY", Side.BUY, "1")], {}, TUESDAY, terms)
+    assert result.fills == ()
+    financing = result.entries[0]
+    assert financing.kind is EntryKind.FINANCING
+    assert result.entries[1:] == (
+        Entry(as_of=TUESDAY, kind=EntryKind.DELISTING, symbol="ABC", cash=D(0), quantity=D(-3)),
+        Entry(as_of=TUESDAY, kind=EntryKind.DELISTING, symbol="SPY", cash=D(-190), quantity=D(2)),
+    )
+    assert (result.account.cash, dict(result.account.positions)) == (
+        810 + financing.cash,
+        {"BTCUSDT": held.positions["BTCUSDT"]},
+    )
+    assert (result.orders[0].state, result.orders[0].code) == (OrderState.CANCELLED, ReasonCode.DELISTED)
+
+
 def test_a_symbol_trades_to_the_end_of_its_last_session() -> None:
     last = TradingTerms(account="test", instruments={"SPY": replace(SPY, listed_to=TUESDAY)}, costs=NO_COSTS)
     result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, last)
