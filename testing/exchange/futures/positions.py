@@ -144,32 +144,39 @@ class FuturesAccount:
         trade.commission_asset = ASSET
         trade.commission = _digit(trade.price * trade.quantity * (self.maker_rate if trade.maker else self.taker_rate))
         if closed:
-            self._earn(order.symbol, "REALIZED_PNL", trade.realized, str(trade.id))
-        self._earn(order.symbol, "COMMISSION", -trade.commission, str(trade.id))
+            self._earn(order.symbol, "REALIZED_PNL", trade.realized, trade.time_ms, str(trade.id))
+        self._earn(order.symbol, "COMMISSION", -trade.commission, trade.time_ms, str(trade.id))
 
     def close(self, order: Order) -> None:
         self.held.pop(order.id, None)
 
-    def fund(self, symbol: str, rate: Decimal) -> Decimal:
-        """Return what the position pays (negative) or receives at this funding rate: longs pay where it is positive."""
+    def fund(self, symbol: str, rate: Decimal, time_ms: int | None = None) -> Decimal:
+        """Return what the position pays (negative) or receives at this funding rate: longs pay where it is positive.
+
+        The entry bears `time_ms`, the stamp of the venue's payment; without it the time of the server.
+        """
         paid = _digit(-self.positions[symbol].amount * self.books[symbol].last * rate)
         if self.positions[symbol].amount:
-            self._earn(symbol, "FUNDING_FEE", paid, "")
+            self._earn(symbol, "FUNDING_FEE", paid, self._now_ms if time_ms is None else time_ms)
         return paid
 
     def cover(self) -> None:
         """Let the insurance fund pay what a liquidation left below zero."""
         if self.wallet < 0:
-            self._earn("", "INSURANCE_CLEAR", -self.wallet, "")
+            self._earn("", "INSURANCE_CLEAR", -self.wallet, self._now_ms)
 
-    def _earn(self, symbol: str, kind: str, amount: Decimal, trade_id: str) -> None:
+    @property
+    def _now_ms(self) -> int:
+        return milliseconds(self.clock.server())
+
+    def _earn(self, symbol: str, kind: str, amount: Decimal, time_ms: int, trade_id: str = "") -> None:
         self.wallet += amount
         self.income.append(
             Income(
                 symbol=symbol,
                 kind=kind,
                 amount=amount,
-                time_ms=milliseconds(self.clock.server()),
+                time_ms=time_ms,
                 number=len(self.income) + 1,
                 trade_id=trade_id,
             )

@@ -95,9 +95,9 @@ class FuturesVenue:
 
     def fund(self, symbol: str, rate: Decimal) -> Decimal:
         """Return what the account receives (negative: pays) at this rate, which the venue's history keeps."""
-        mark = self.books[symbol].last
-        self.payments.append(answers.Payment(symbol=symbol, time_ms=self.now_ms, rate=rate, mark=mark))
-        return self.account.fund(symbol, rate)
+        payment = answers.Payment(symbol=symbol, time_ms=self.now_ms, rate=rate, mark=self.books[symbol].last)
+        self.payments.append(payment)
+        return self.account.fund(symbol, rate, payment.time_ms)
 
     def liquidate(self) -> None:
         """Close every position at its mark once the maintenance margin is not covered.
