@@ -16,8 +16,8 @@ from strategy.signals.strategies import Strategy
 from tasks.backtest.sweep import Sweep as Swept
 from tasks.backtest.sweep_answer import found_answer, own_columns, sweep_table
 from tasks.backtest.sweep_answer_model import SweepAnswer
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.backtest.sweep_walk_forward import WalkedSweep, sweep_of
+from tasks.parallel.runner import Here
 from turbodmt.bar_tables import Bars, read_bars
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
 from turbodmt.own_strategies import strategy_of
@@ -137,7 +137,7 @@ def sweep(
             subject = None if strategy is None else strategy_of(strategy, load(given))
             how = GridOptions(walk_forward=walk_forward, search=search)
             planned = plan_sweep(given, axes, request, (subject, how))
-            return Sweep(found=carry_out(planned, side_by_side(planned.settings.threads)))
+            return Sweep(found=carry_out(planned, Here(threads=planned.settings.threads)))
 
 
 def _listed_values(grid: Mapping[str, object]) -> dict[str, object]:

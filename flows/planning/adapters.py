@@ -1,9 +1,6 @@
 """Build bar sources and brokers from settings. Factories are passed on, never open connections."""
 
 from functools import partial
-from hashlib import sha256
-from importlib.metadata import version
-from importlib.util import find_spec
 from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +18,6 @@ if TYPE_CHECKING:
 
     from exchange.ports import BarSource, Broker
     from strategy.market.instruments import Calendar
-
-FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
-#: Suffixes of the files that make a result and its page.
-SOURCES = (".css", ".j2", ".py", ".sql")
 
 
 def open_source(settings: Settings) -> "BarSource":
@@ -125,15 +118,3 @@ def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
 def source_factory(settings: Settings) -> "Callable[[], BarSource]":
     """Return a factory of the settings' source, for a task to call."""
     return partial(open_source, settings)
-
-
-def code_version() -> str:
-    """Return the package's version and a hash of its source, so that a result names the exact code that made it."""
-    digest = sha256()
-    for floor in FLOORS:
-        spec = find_spec(floor)
-        folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
-        files = [path for path in sorted(folder.rglob("*")) if path.suffix in SOURCES] if folder else []
-        for path in files:
-            digest.update(path.read_bytes())
-    return f"{version('turbodmt')}+{digest.hexdigest()[:12]}"

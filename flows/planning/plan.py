@@ -17,7 +17,6 @@ from flows.config.instrument_file import table_of
 from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
-from flows.planning.adapters import code_version
 from flows.planning.base_currency import closing_calendars, in_kept_currency, without_pairs
 from flows.planning.financing import financing, with_rates
 from strategy.account.fees_and_slippage import NO_COSTS, Costs, on_stated_terms
@@ -30,6 +29,7 @@ from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.strategies import Strategy
 from strategy.training.recipe import TrainingConfig
+from tasks.run.code_version import code_version
 from tasks.run.job import PAPER, Job, RunConfig
 from tasks.run.trial_key import sleeves_described
 from tasks.strategies.binding import parameters_json

@@ -32,7 +32,7 @@ from strategy.sleeves.results import SleeveResults, sleeve_results
 from strategy.training.walk_forward import overlaid
 from tasks.backtest.measured import days_per_year, measure
 from tasks.backtest.robustness import judged
-from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
+from tasks.backtest.walk_forward import HERE, FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
 from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
@@ -46,6 +46,7 @@ from tasks.notices.impact import without_impact
 from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
+from tasks.parallel.runner import Runner
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, proven
 from tasks.validation.eligible import Use, remarks, usable
@@ -54,6 +55,8 @@ from tasks.validation.standing_warnings import LOOK_BACK
 
 log = logging.getLogger(__name__)
 
+#: What is called with a sentence on what is about to begin.
+Notify = Callable[[str], None]
 
 TESTING = Use(failing="nothing can be tested", option="--end-date", refused=UsageError)
 
@@ -146,20 +149,20 @@ class _Market:
 
 
 def backtest(
-    job: Job, window: Window, open_source: Callable[[], BarSource], notify: Callable[[str], None] = log.info
+    job: Job, window: Window, open_source: Callable[[], BarSource], notify: Notify = log.info, run: Runner = HERE
 ) -> Backtest:
     """Run the subject at zero, single and double cost, and its benchmarks net of cost, on the same bars.
 
-    `turbo` is walked forward: each year is traded by a model trained on its past. `notify` is called before each
-    training. Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a
-    warning. Raises UsageError, NothingPublishable, TrainingRefused, and what the source and the store raise.
+    `turbo` is walked forward: the runner trains a model for each year on its past; `notify` is called before each.
+    Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a warning.
+    Raises UsageError, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
     job, symbols = with_series(job), usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
-    walks = _walks(job, window, market, notify)
+    walks = _walks(job, window, market, (notify, run))
     views = {strategy: _view(job, strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
     terms, quotes = _traded_on(job, symbols, market)
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
@@ -268,7 +271,7 @@ class _Accounts:
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments, costs.financing))
 
 
-def _walks(job: Job, window: Window, market: _Market, notify: Callable[[str], None]) -> dict[Strategy, Walk]:
+def _walks(job: Job, window: Window, market: _Market, how: tuple[Notify, Runner]) -> dict[Strategy, Walk]:
     """Return the folds of the window and their signals for each strategy that learns."""
     walks = {}
     for strategy in [strategy for strategy in window.strategies if strategy.learner]:
@@ -276,7 +279,7 @@ def _walks(job: Job, window: Window, market: _Market, notify: Callable[[str], No
         config = own.policy.account_config(job.account, job.symbols, market.listed)
         bars = seen_by(strategy, job.home, job.source, market.known)
         history = History(bars=bars, config=config, start=market.dates[0], end=market.dates[-1])
-        walks[strategy] = walk(own, history, notify)
+        walks[strategy] = walk(own, history, *how)
     return walks
 
 

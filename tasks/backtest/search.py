@@ -31,9 +31,10 @@ from tasks.backtest.sweep import (
     point_config,
     record_trials,
 )
-from tasks.backtest.sweep_chunks import Runner, SweepMarket, cut_work
+from tasks.backtest.sweep_chunks import SweepMarket, accounts, cut_work
 from tasks.data.universe import chosen_in_hindsight
 from tasks.data.used_data import used_sha256
+from tasks.parallel.runner import Runner
 from tasks.run.job import Job
 
 #: A combination: the place of a value in each list.
@@ -190,7 +191,7 @@ def _traded(job: Job, market: SweepMarket, points: Sequence[Point], run: Runner)
     # A batch is kept whole or not at all: the same chunks give the same bits.
     if len(kept) == len(points):
         return {point: kept[key] for point, key in keys.items()}
-    parts = list(run(cut_work(points, market)))
+    parts = accounts(cut_work(points, market), run)
     made = {
         point: SearchedPoint(metrics=metrics, net=part.net[:, number].copy(), capped=float(part.capped[number]))
         for part in parts

@@ -30,9 +30,9 @@ from strategy.signals.strategies import Strategy
 from tasks.backtest.measured import measure
 from tasks.backtest.run import TESTING
 from tasks.backtest.sweep_chunks import (
-    Runner,
     SweepMarket,
     Work,
+    accounts,
     cut_work,
     exact_replays,
     fill_warnings,
@@ -47,6 +47,7 @@ from tasks.notices.excess_rates import above_zero
 from tasks.notices.exposure_limits import RARE_SHARE, limits_decided_often
 from tasks.notices.high_rates import high_rates
 from tasks.notices.maker_fees import unused_maker_fees
+from tasks.parallel.runner import Runner
 from tasks.run.job import Job
 from tasks.run.trial_key import account_version, configuration
 from tasks.validation.eligible import remarks, usable
@@ -208,7 +209,7 @@ def finished(ready: Ready, run: Runner) -> Sweep:
     panels = [chunk.panel for chunk in ready.work]
     parts = [
         Accounts(open_time=panel.open_time, days_per_year=panel.days_per_year, swept=part)
-        for panel, part in zip(panels, run(ready.work), strict=True)
+        for panel, part in zip(panels, accounts(ready.work, run), strict=True)
     ]
     return gathered(ready.job, ready.market, ready.warnings, parts)
 

@@ -1,7 +1,7 @@
-"""Chunks of a sweep: a worker's input, and the runners that process them."""
+"""Chunks of a sweep, and their accounts, which any worker can make."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
@@ -30,6 +30,7 @@ from tasks.backtest.measured import cash_of, equity_of, measure
 from tasks.data.used_data import used_sha256
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_orders
+from tasks.parallel.runner import Runner
 from tasks.run.job import RunConfig
 from tasks.strategies.grid_points import at_point
 from tasks.strategy_process.parameter_values import described
@@ -37,7 +38,7 @@ from tasks.strategy_process.parameter_values import described
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
-    """One chunk of points with the panel that they share: the complete input of a worker.
+    """One chunk of points with the panel that they share.
 
     `exact` is the market of the exact account, where the compiled one lacks what is stated of the instruments; else
     None.
@@ -46,10 +47,6 @@ class Work:
     panel: SweepPanel
     points: tuple[Point, ...]
     exact: "SweepMarket | None" = None
-
-
-#: A function that runs chunks of work and yields the results in the same order.
-Runner = Callable[[Sequence[Work]], Iterable[Swept]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,26 +153,46 @@ def _panel(market: SweepMarket, key: PanelKey) -> SweepPanel:
         raise at_point(error, described(key.strategy.parameters)) from error
 
 
-def side_by_side(threads: int) -> Runner:
-    """Return a runner with this many threads on this machine, which run in parallel inside the compiled kernel."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Inputs:
+    """What the chunks of a sweep share: their panels, and the market where any of them needs the exact account."""
 
-    def run(work: Sequence[Work]) -> list[Swept]:
-        with ThreadPoolExecutor(max_workers=threads) as pool:
-            return list(pool.map(traded, work))
-
-    return run
+    panels: tuple[SweepPanel, ...]
+    market: SweepMarket | None
 
 
-def sweep_chunks(work: Sequence[Work]) -> tuple[Swept, ...]:
-    """Return the accounts of some chunks; pure, so any worker may run it, and a lost one is simply run again."""
-    return tuple(traded(chunk) for chunk in work)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunk:
+    """Some points, the number of their panel, and whether they need the exact account."""
+
+    panel: int
+    points: tuple[Point, ...]
+    exact: bool
 
 
-def traded(work: Work) -> Swept:
-    """Return the accounts of a chunk, compiled if they can be."""
-    if work.exact is None:
-        return swept(work.panel, work.points)
-    market, points = work.exact, work.points
+def accounts(work: Sequence[Work], run: Runner) -> list[Swept]:
+    """Return the accounts of each chunk, compiled if they can be; the runner's workers get a panel once."""
+    numbers: dict[int, int] = {}
+    for chunk in work:
+        numbers.setdefault(id(chunk.panel), len(numbers))
+    panels = {id(chunk.panel): chunk.panel for chunk in work}
+    market = next((chunk.exact for chunk in work if chunk.exact is not None), None)
+    tasks = [
+        _Chunk(panel=numbers[id(chunk.panel)], points=chunk.points, exact=chunk.exact is not None) for chunk in work
+    ]
+    with closing(run.map(_traded, tasks, _Inputs(panels=tuple(panels.values()), market=market))) as found:
+        return list(found)
+
+
+def _traded(inputs: _Inputs, chunk: _Chunk) -> Swept:
+    if not chunk.exact:
+        return swept(inputs.panels[chunk.panel], chunk.points)
+    assert inputs.market is not None, "a chunk needs it"
+    return _exactly(inputs.market, chunk.points)
+
+
+def _exactly(market: SweepMarket, points: tuple[Point, ...]) -> Swept:
+    """Return the accounts of points that share symbols and strategy, in Decimal."""
     view = signals_of(market, points[0])
     replays = exact_replays(market, points, view)
     instruments = {symbol: market.instruments[symbol] for symbol in points[0].symbols}

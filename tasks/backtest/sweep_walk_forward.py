@@ -23,7 +23,7 @@ from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.training.walk_forward import Fold, Pick, picks, with_past, yearly
 from tasks.backtest.measured import cash_of, equity_of, measure
 from tasks.backtest.sweep import Ready, Sweep, finished, prepared
-from tasks.backtest.sweep_chunks import Runner
+from tasks.parallel.runner import Runner
 from tasks.run.job import Job
 
 #: Fewest returns that a point is picked from: about a year of sessions.

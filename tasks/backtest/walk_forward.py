@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,13 +14,17 @@ from strategy.market.session_dates import account_dates, session_date
 from strategy.signals.strategies import Strategy
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
-from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
+from tasks.models.fold_models import Fitting, FoldRequest, History, KnownFold, extended, fit, fold_key, kept
 from tasks.models.training_cost import foretell
 from tasks.models.training_plan import demand_trainable, trainer_for
+from tasks.parallel.runner import Here, Runner
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
+
+#: One training after the other in this process, which shows the steps of each.
+HERE = Here()
 
 
 class FoldAnswer(Answer):
@@ -45,13 +50,14 @@ class Walk:
     refused: int = 0
 
 
-def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -> Walk:
+def walk(job: Job, history: History, notify: Callable[[str], None] = log.info, run: Runner = HERE) -> Walk:
     """Return the folds of the window by calendar year, with their signals; folds fitted before are read from the store.
 
     A fold does what the product would have done from scratch: its model is trained on the bars up to `fitted_to`
     and judged by the promotion gate as a single trial; with the trials counted in the store, an old fold would depend
-    on what was tried later. Each is saved as soon as it is finished. `notify` is called before each training.
-    Raises TrainingRefused where the recipe, the device or a symbol admits no training at all.
+    on what was tried later. The runner trains those that lack one; each is saved as soon as it and those before it are
+    finished. `notify` is called before each is waited for. Raises TrainingRefused where the recipe, the device or a
+    symbol admits no training at all.
     """
     demand_trainable(history.config.terms, history.bars)
     requested = _requested(job, history)
@@ -60,24 +66,32 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -
     lacking = [number for number, fold in enumerate(found) if fold is None]
     if lacking:
         foretell(job, trainer_for(job), len(lacking))
-    folds: list[FoldAnswer] = []
-    refused = 0
+    known = []
+    with closing(run.map(fit, [requested[number] for number in lacking], Fitting(job=job, history=history))) as fits:
+        for number, (fold, before) in enumerate(zip(requested, found, strict=True)):
+            if before is None:
+                count = f"{number + 1} of {len(requested)}"
+                notify(f"Training the fold of {fold.start.year} on bars up to {fold.fitted_to}, {count}.")
+                with one_of(lacking.index(number) + 1, len(lacking)):
+                    known.append(kept(job, fold, next(fits)))
+            else:
+                known.append(extended(job, history, fold, before) if before.lacking(fold) else before)
+    return _walked(requested, known, history)
+
+
+def _walked(requested: Sequence[FoldRequest], known: Sequence[KnownFold], history: History) -> Walk:
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
-    for number, (fold, before) in enumerate(zip(requested, found, strict=True)):
-        if before is None:
-            count = f"{number + 1} of {len(requested)}"
-            notify(f"Training the fold of {fold.start.year} on bars up to {fold.fitted_to}, {count}.")
-            with one_of(lacking.index(number) + 1, len(lacking)):
-                known = fitted(job, history, fold)
-        else:
-            known = extended(job, history, fold, before) if before.lacking(fold) else before
-        folds.append(_traded(fold, known))
-        refused += len(known.lacking(fold))
-        if known.stored.verdict.promoted:
+    pairs = list(zip(requested, known, strict=True))
+    for fold, own in pairs:
+        if own.stored.verdict.promoted:
             for symbol, day, history_sha256 in fold.wanted:
-                if (symbol, day, history_sha256) in known.signals:
-                    signals[symbol][day] = known.signals[symbol, day, history_sha256]
-    return Walk(folds=tuple(folds), signals=signals, refused=refused)
+                if (symbol, day, history_sha256) in own.signals:
+                    signals[symbol][day] = own.signals[symbol, day, history_sha256]
+    return Walk(
+        folds=tuple(_traded(fold, own) for fold, own in pairs),
+        signals=signals,
+        refused=sum(len(own.lacking(fold)) for fold, own in pairs),
+    )
 
 
 def _requested(job: Job, history: History) -> tuple[FoldRequest, ...]:

@@ -150,18 +150,49 @@ def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | No
     return [(span.first, span.last if span.last and span.last < day else None) for span in begun]
 
 
-def fitted(job: Job, history: History, requested: FoldRequest) -> KnownFold:
-    """Train, judge and store the fold. Raises TrainingRefused as `tasks.backtest.walk_forward.walk` does."""
-    trained, model_id = _trained(job, history, requested)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fit:
+    """A fold's candidate, the signals of its days if it is promoted, and the seconds that its training took."""
+
+    candidate: Candidate
+    signals: Mapping[SignalKey, float]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitting:
+    """What the folds of a walk-forward share: the job, and all bars."""
+
+    job: Job
+    history: History
+
+
+def fit(shared: Fitting, fold: FoldRequest) -> Fit:
+    """Train and judge the model of the fold, which any worker may do: nothing is written.
+
+    Raises TrainingRefused as `tasks.backtest.walk_forward.walk` does.
+    """
+    begun_s = monotonic()
+    found = _candidate(shared.job, shared.history, fold)
+    seconds = monotonic() - begun_s
+    trades = found.model if found.verdict.promoted else None
+    signals = _foretold(shared.history, fold.wanted, trades) if trades else {}
+    return Fit(candidate=found, signals=signals, seconds=seconds)
+
+
+def kept(job: Job, requested: FoldRequest, made: Fit) -> KnownFold:
+    """Store the fold with its model, and return what the store holds of it."""
+    found = made.candidate
     fold = StoredFold(
         key=requested.key,
         fitted_to=requested.fitted_to,
-        model_id=model_id,
-        verdict=trained.verdict,
+        model_id=None if found.model is None else _saved(job, requested, found.model),
+        verdict=found.verdict,
         created_at=job.now,
     )
-    trades = trained.model if trained.verdict.promoted else None
-    return _kept(job, fold, _foretold(history, requested.wanted, trades) if trades else {})
+    if found.model is not None:
+        took(job, trainer_for(job), requested.fitted_to, made.seconds)
+    return _kept(job, fold, made.signals)
 
 
 def extended(job: Job, history: History, fold: FoldRequest, known: KnownFold) -> KnownFold:
@@ -174,8 +205,10 @@ def extended(job: Job, history: History, fold: FoldRequest, known: KnownFold) ->
         model: Forecaster | None = stored_model(job.home, job.policy.strategy, known.stored.model_id)
     except ModelDamaged as error:
         log.warning("The fold of %d is trained again: %s.", fold.start.year, error)
-        model = _trained(job, history, fold)[0].model
-    assert model is not None, "the same bars gave a model before"
+        model = _candidate(job, history, fold).model
+        assert model is not None, "the same bars gave a model before"
+        _saved(job, fold, model)
+    assert model is not None, "a model's file holds one"
     return _kept(job, known.stored, _foretold(history, known.lacking(fold), model))
 
 
@@ -186,20 +219,19 @@ def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> Known
         return KnownFold(stored=fold_store.find(store, fold.key) or fold, signals=fold_store.signals(store, fold.key))
 
 
-def _trained(job: Job, history: History, fold: FoldRequest) -> tuple[Candidate, str | None]:
-    """Train the candidate of the fold and save its model; return it and its id, None where no model came of it."""
+def _candidate(job: Job, history: History, fold: FoldRequest) -> Candidate:
     trainer = trainer_for(job)
-    begun_s = monotonic()
     with training_on(job.policy.recipe.device):
-        found = candidate(Past(bars=bars_until(history.bars, fold.fitted_to), config=history.config), trainer)
-    if found.model is None:
-        return found, None
-    took(job, trainer, fold.fitted_to, monotonic() - begun_s)
+        return candidate(Past(bars=bars_until(history.bars, fold.fitted_to), config=history.config), trainer)
+
+
+def _saved(job: Job, fold: FoldRequest, model: Forecaster) -> str:
+    """Save the model and return its id."""
     metadata = {
-        "config": json.dumps(trainer.config(), sort_keys=True),
+        "config": json.dumps(trainer_for(job).config(), sort_keys=True),
         "trained_to": fold.fitted_to.isoformat(),
     }
-    return found, model_store.save(job.home, found.model.to_arrays(), metadata)
+    return model_store.save(job.home, model.to_arrays(), metadata)
 
 
 def _foretold(history: History, wanted: Sequence[SignalKey], model: Forecaster) -> dict[SignalKey, float]:

@@ -13,7 +13,7 @@ from flows.cli.research.costs import shown_costs
 from flows.cli.research.own_version import told_version
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
-from flows.cli.research.window_options import GridOptions, WindowOptions
+from flows.cli.research.window_options import GridOptions, WindowOptions, WorkerOptions
 from flows.cli.sleeve_lines import shown_sleeves
 from flows.cli.text_table import table
 from strategy.builtin.registry import BASELINE
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from strategy.signals.strategies import Strategy
     from tasks.backtest.answer import BacktestAnswer
     from tasks.backtest.run import Backtest, Window
+    from tasks.parallel.runner import Runner
+
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Share a sweep, or trainings, between N processes.")
+]
+Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Share them between the workers of a Dask cluster.")]
 
 
 def backtest(
@@ -40,7 +46,8 @@ def backtest(
         typer.Option(metavar="[DIR]", help="Write equity, trades and a report; without a folder, turbodmt-results."),
     ] = None,
     grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
-    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
+    workers: Workers = None,
+    dask: Dask = None,
     walk_forward: Annotated[
         bool, typer.Option("--walk-forward", help="Pick each year's point of the grid on the past alone.")
     ] = False,
@@ -63,26 +70,40 @@ def backtest(
     }
     given = {**settings, "home": home}
     window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
-    swept = GridOptions(file=grid, dask=dask, walk_forward=walk_forward, search=search)
+    swept = GridOptions(file=grid, walk_forward=walk_forward, search=search)
+    shared = WorkerOptions(processes=workers, dask=dask)
     if swept == GridOptions():
-        run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
+        run_command(
+            lambda: run_backtest(with_calendar(given, calendar), window, save_results, shared), shown_backtest, as_json
+        )
     else:
         run_command(
-            lambda: run_sweep(with_calendar(given, calendar), swept, window, save_results), shown_sweep, as_json
+            lambda: run_sweep(with_calendar(given, calendar), (swept, shared), window, save_results),
+            shown_sweep,
+            as_json,
         )
 
 
-def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str | None) -> "BacktestAnswer":
+def run_backtest(
+    given: Mapping[str, object], window: WindowOptions, folder: str | None, workers: WorkerOptions
+) -> "BacktestAnswer":
     """Return the answer of a backtest; without Prefect server or account."""
     from flows.cli.research.results_folder import results_folder
     from flows.config.settings import load
     from flows.planning.backtest_plan import plan_backtest
-    from flows.planning.plan import between
+    from flows.planning.plan import RequestRefused, between
 
     names, request = window.strategy, between("backtest", window.start_date, window.end_date)
     settings = load(given)
     strategies = _strategies(settings.strategy if names is None else names, settings)
-    planned = plan_backtest(given, request, strategies[0])
+    if workers.asked and not any(strategy.learner for strategy in strategies):
+        raise RequestRefused(
+            f"{workers.asked} has nothing to share: that takes a strategy that learns, or a sweep; name the file of "
+            "its grid with --grid"
+        )
+    run = workers.runner()
+    # The workers share the cores; how many threads train decides no figure.
+    planned = plan_backtest({**given, "threads": 1} if workers.asked else given, request, strategies[0])
     results = None if folder is None else results_folder(folder)
     # The answer holds all warnings of the steps.
     quiet_logs()
@@ -90,18 +111,22 @@ def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str
     from tasks.backtest.export import save
     from tasks.backtest.run import Window
 
-    tested = run_planned(planned, Window(strategies=strategies, start=request.since))
+    tested = run_planned(planned, Window(strategies=strategies, start=request.since), run)
     return backtest_answer(tested, save(tested, results) if results is not None else ())
 
 
-def run_planned(planned: "BacktestPlan", window: "Window") -> "Backtest":
-    """Return the backtest of a plan, with the progress of its trainings on stderr."""
+def run_planned(planned: "BacktestPlan", window: "Window", run: "Runner | None" = None) -> "Backtest":
+    """Return the backtest of a plan, with the progress of its trainings on stderr, which the runner carries out.
+
+    Without one they follow one another in this process.
+    """
     from flows.planning.adapters import source_factory
     from flows.runs.training_progress import training_told
     from tasks.backtest.run import backtest as run_job
+    from tasks.parallel.runner import Here
 
     with training_told():
-        return run_job(planned.job, window, source_factory(planned.settings), tell)
+        return run_job(planned.job, window, source_factory(planned.settings), tell, run or Here())
 
 
 def _strategies(names: str, settings: "Settings") -> "tuple[Strategy, ...]":

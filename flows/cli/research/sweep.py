@@ -1,9 +1,8 @@
-"""The sweep of `turbodmt backtest --grid`: on this machine, or spread over the workers of a Dask cluster."""
+"""The sweep of `turbodmt backtest --grid`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from flows.cli.console import counted, quiet_logs, sections, warned
 from flows.cli.number_format import in_units, metric, percent, ratio
 from flows.cli.research.own_version import told_version
-from flows.cli.research.window_options import GridOptions, WindowOptions
+from flows.cli.research.window_options import GridOptions, WindowOptions, WorkerOptions
 from flows.cli.text_table import table
 
 if TYPE_CHECKING:
@@ -19,20 +18,15 @@ if TYPE_CHECKING:
     from flows.config.settings import Settings
     from flows.planning.plan import Request
     from strategy.kernel.grid import Point
-    from strategy.kernel.grid_accounts import Swept
     from strategy.signals.strategies import Strategy
     from tasks.backtest.answer import BenchmarkAnswer
     from tasks.backtest.search import SearchOrder, Space
     from tasks.backtest.sweep import Sweep
     from tasks.backtest.sweep_answer_model import SweepAnswer
-    from tasks.backtest.sweep_chunks import Runner, Work
     from tasks.backtest.sweep_walk_forward import WalkedSweep
+    from tasks.parallel.runner import Runner
     from tasks.run.job import Job
 
-#: Most Prefect tasks in a spread sweep: each costs about 75 ms, and a lost worker loses those it was running.
-MOST_TASKS = 64
-#: How long a Dask scheduler may take to answer.
-ANSWER_S = 10
 #: Metrics shown of each point.
 METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 #: The share of the days on which the largest exposure decided.
@@ -40,20 +34,16 @@ CAPPED = "capped"
 
 
 def run_sweep(
-    given: Mapping[str, object], grid: GridOptions, window: WindowOptions, folder: str | None
+    given: Mapping[str, object], how: tuple[GridOptions, WorkerOptions], window: WindowOptions, folder: str | None
 ) -> "SweepAnswer":
     """Return the answer of a sweep over the file of the grid, `window` as in a backtest."""
-    from flows.cli.prefect_run import prepare_run
     from flows.cli.research.results_folder import results_folder
     from flows.cli.research.sweep_file import read_axes
     from flows.config.paths import expanded
     from flows.planning.plan import RequestRefused, between
-    from flows.server.availability import served
 
     started = perf_counter()
-    file, address = grid.file, grid.dask
-    if file is None and address is not None:
-        raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
+    (grid, workers), file = how, how[0].file
     if file is None:
         option = "--walk-forward" if grid.walk_forward else "--search"
         raise RequestRefused(f"{option} picks points of a grid; name its file with --grid")
@@ -62,23 +52,15 @@ def run_sweep(
     planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, (None, grid))
     settings = planned.settings
     results = None if folder is None else results_folder(folder)
-    if address is None:
-        quiet_logs()
-    else:
-        prepare_run(settings.home)
+    if grid.search is not None and workers.asked:
+        raise RequestRefused(f"--search asks a few points at a time, too few for {workers.asked}; leave one out")
+    run = workers.runner(settings.threads)
+    quiet_logs()
     from tasks.backtest.sweep_answer import found_answer, save
-    from tasks.backtest.sweep_chunks import side_by_side
     from tasks.backtest.sweep_walk_forward import sweep_of
 
-    def answered(run: "Runner") -> "SweepAnswer":
-        found = carry_out(planned, run)
-        return found_answer(found, save(sweep_of(found), results) if results is not None else ())
-
-    if address is None:
-        answer = answered(side_by_side(settings.threads))
-    else:
-        with served(settings.home):
-            answer = answered(spread_over(address))
+    found = carry_out(planned, run)
+    answer = found_answer(found, save(sweep_of(found), results) if results is not None else ())
     return answer.model_copy(update={"seconds": round(perf_counter() - started, 2)})
 
 
@@ -147,8 +129,6 @@ def _plan_search(
         raise RequestRefused(
             "--search has seen all years when it picks, so --walk-forward cannot pick on the past alone; leave one out"
         )
-    if how.dask is not None:
-        raise RequestRefused("--search asks a few points at a time, too few for --dask; leave one out")
     assert how.search is not None, "asked for"
     demand_searchable(axes, how.search)
     demand_optuna()
@@ -178,50 +158,6 @@ def carry_out(planned: SweepPlan, run: "Runner") -> "Sweep | WalkedSweep":
     if planned.walk_forward:
         return sweep_walk_forward(planned.job, wanted, source, run)
     return sweep(planned.job, wanted, source, run)
-
-
-def spread_over(address: str) -> "Runner":
-    """Return a runner over the workers of the Dask scheduler at the address, through Prefect.
-
-    Raises RequestRefused without the extra that it needs, PrefectUnreachable if no worker answers.
-    """
-    from flows.planning.plan import RequestRefused
-    from flows.server.environment import attend_run
-    from flows.server.run_server import PrefectUnreachable
-
-    try:
-        from distributed import Client
-        from prefect_dask import DaskTaskRunner
-    except ImportError as error:
-        raise RequestRefused('--dask needs prefect-dask; run: pip install -e ".[scale]"') from error
-    from prefect import flow, task
-    from prefect.cache_policies import NO_CACHE
-
-    from tasks.backtest.sweep_chunks import sweep_chunks
-
-    try:
-        with Client(address, timeout=ANSWER_S) as client:
-            client.wait_for_workers(1, timeout=ANSWER_S)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise PrefectUnreachable(
-            f"no Dask worker answers at {address} within {ANSWER_S} s; start `dask scheduler` and `dask worker` there"
-        ) from error
-
-    sweep = task(name="sweep", task_run_name="sweep", cache_policy=NO_CACHE)(sweep_chunks)
-
-    def run(work: "Sequence[Work]") -> "list[Swept]":
-        size = ceil(len(work) / MOST_TASKS)
-
-        @flow(name="sweep", task_runner=DaskTaskRunner(address=address))
-        def spread() -> "list[Swept]":
-            attend_run()
-            parts = [work[first : first + size] for first in range(0, len(work), size)]
-            futures = [sweep.submit(part) for part in parts]
-            return [row for future in futures for row in future.result()]
-
-        return spread()
-
-    return run
 
 
 def shown_sweep(answer: "SweepAnswer") -> str:

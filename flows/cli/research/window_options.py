@@ -1,6 +1,10 @@
-"""The options that choose what is tested: strategies, dates and a grid, as they were typed."""
+"""The options that choose what is tested and by how many workers, as they were typed."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.parallel.runner import Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,9 +18,38 @@ class WindowOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridOptions:
-    """The values of --grid, --dask and --search, None where one was not given, and whether --walk-forward was."""
+    """The values of --grid and --search, None where one was not given, and whether --walk-forward was."""
 
     file: str | None = None
-    dask: str | None = None
     walk_forward: bool = False
     search: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """The values of --workers and --dask; None where one was not given."""
+
+    processes: int | None = None
+    dask: str | None = None
+
+    @property
+    def asked(self) -> str:
+        """Return the options as they were typed; empty without any."""
+        given = {"--workers": self.processes, "--dask": self.dask}
+        return " ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+
+    def runner(self, threads: int = 1) -> "Runner":
+        """Return where the work runs: as asked, else in this process with so many threads.
+
+        Raises RequestRefused for both kinds of workers at once, UsageError without the extra that Dask needs.
+        """
+        from flows.planning.plan import RequestRefused
+        from tasks.parallel.dask_cluster import DaskCluster
+        from tasks.parallel.processes import Processes
+        from tasks.parallel.runner import Here
+
+        if self.dask is None:
+            return Here(threads=threads) if self.processes is None else Processes(workers=self.processes)
+        if self.processes is not None:
+            raise RequestRefused("--workers is of this machine and --dask of others; leave one out")
+        return DaskCluster(address=self.dask)

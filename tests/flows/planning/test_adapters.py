@@ -4,8 +4,7 @@ import pytest
 
 from exchange.bars.sample import SampleBars
 from flows.config.settings import load
-from flows.planning import adapters
-from flows.planning.adapters import FLOORS, SOURCES, code_version, open_source
+from flows.planning.adapters import open_source
 from flows.planning.plan import MOST_SYMBOLS, RequestRefused, wanted_symbols
 from storage.database import connect
 from testing.markets.deliveries import deliver, delivery
@@ -39,23 +38,3 @@ def test_a_source_of_more_symbols_than_a_run_takes_is_refused(home: Path, monkey
     monkeypatch.setattr(source, "symbols", lambda: tuple(f"S{number}" for number in range(MOST_SYMBOLS + 1)))
     with pytest.raises(RequestRefused, match="sample holds 5,001 symbols, of which one run takes 5,000 at most"):
         wanted_symbols(load({}), source)
-
-
-def test_the_version_of_the_code_covers_every_file_of_the_floors_but_the_page_and_the_pool_of_prefect() -> None:
-    root = Path(__file__).parents[3]
-    files = [path for floor in FLOORS for path in (root / floor).rglob("*") if path.is_file()]
-    others = {path.name for path in files if path.suffix not in {*SOURCES, ".pyc"}}
-    assert others == {"job-template.json", "prefect.yaml", "report_page.html", "py.typed"}
-
-
-def test_a_changed_template_is_another_version_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "a_floor"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(adapters, "FLOORS", ("a_floor",))
-    versions = set()
-    for text in ("one", "two"):
-        (package / "page.html.j2").write_text(text)
-        versions.add(code_version())
-    assert len(versions) == 2

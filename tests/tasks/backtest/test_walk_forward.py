@@ -18,6 +18,7 @@ from tasks.backtest.walk_forward import Walk, left_to_the_prior, walk
 from tasks.models.fold_models import History
 from tasks.models.load import stored_model
 from tasks.models.training_plan import TrainingRefused
+from tasks.parallel.processes import Processes
 from tasks.run.job import Job
 from testing.markets.panels import mandate
 from testing.runs.jobs import UNTRAINABLE
@@ -74,6 +75,15 @@ def again(first: tuple[Job, Walk], tmp_path: Path) -> tuple[Job, Walk]:
 
 def model_files(job: Job) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (job.home / "models").iterdir()}
+
+
+def test_processes_train_the_same_folds(first: tuple[Job, Walk], tmp_path: Path) -> None:
+    done, found = first
+    job = a_sown_job(tmp_path / "home", END)
+    told: list[str] = []
+    assert walk(job, history(), told.append, Processes(workers=2)) == found
+    assert told == [OF_1999, OF_2000]
+    assert model_files(job).keys() == model_files(done).keys()
 
 
 def test_a_fold_is_a_year_and_knows_what_its_model_saw(first: tuple[Job, Walk]) -> None:

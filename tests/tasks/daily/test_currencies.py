@@ -29,11 +29,11 @@ from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.daily.replay_check import reconcile
 from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
 from tasks.models.retrain import train_now
+from tasks.parallel.runner import Here
 from tasks.run.job import Job
 from tasks.run.kept_terms import LEGACY, canonical
 from tasks.validation.gate import inspect
@@ -235,7 +235,7 @@ def test_a_changed_close_of_the_pair_changes_the_hash_of_all_that_it_converts(tm
         window = Window(strategies=(RULES,), start=FIRST)
         tested = backtest(job, window, lambda source=source: source)
         point = Point(symbols=SYMBOLS, strategy=RULES, sizing=job.policy.sizing, costs=job.policy.costs)
-        swept = sweep(job, ((point,), FIRST), lambda source=source: source, side_by_side(1))
+        swept = sweep(job, ((point,), FIRST), lambda source=source: source, Here(threads=1))
         run_day(job, lambda source=source: source)
         with connect(job.home) as store:
             provenance = ledger.provenance_on(store, "daily", LAST)

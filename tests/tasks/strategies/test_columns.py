@@ -31,8 +31,8 @@ from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.operations.import_bars import import_bars
+from tasks.parallel.runner import Here
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, audit_state, demand_audited
 from testing.accounts.ledgers import contents
@@ -176,7 +176,7 @@ def test_the_hash_of_a_sweep_covers_the_columns_of_all_its_strategies(tmp_path: 
     def digest(*strategies: Strategy) -> str:
         grid = Grid(accounts=(source.symbols(),), strategies=strategies, sizings=(SIZING,), costs=(Costs(),))
         job = a_job_on(source, tmp_path / "home", strategies[0])
-        return sweep(job, (points(grid), None), lambda: source, side_by_side(1)).data_sha256
+        return sweep(job, (points(grid), None), lambda: source, Here(threads=1)).data_sha256
 
     alone = {strategy: digest(strategy) for strategy in (late, soon, VOL_TARGET)}
     pairs = [digest(late, soon), digest(late, VOL_TARGET), digest(soon, VOL_TARGET)]

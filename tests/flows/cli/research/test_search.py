@@ -110,7 +110,7 @@ def test_a_search_from_python_is_the_commands(
         (["--search", "0"], "--search is 0; it must lie between 1 and 5,000"),
         (["--search", "800"], "--search is 800, and grid.toml spans 800 points; leave it out to try them all"),
         (["--search", "9", "--walk-forward"], "so --walk-forward cannot pick on the past alone; leave one out"),
-        (["--search", "9", "--dask", "tcp://127.0.0.1:9"], "too few for --dask; leave one out"),
+        (["--search", "9", "--dask", "tcp://127.0.0.1:9"], "too few for --dask tcp://127.0.0.1:9; leave one out"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(

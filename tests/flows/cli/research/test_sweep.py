@@ -180,8 +180,13 @@ def test_options_that_contradict_a_grid_are_refused(run: Run, options: list[str]
     assert missing.failure.endswith(
         "none.toml cannot be read: No such file or directory; name a readable file with --grid"
     )
-    alone = run(*options, "--dask", "tcp://127.0.0.1:1")
-    assert alone.failure == "--dask is tcp://127.0.0.1:1, but only a sweep is spread; name its file with --grid"
+    alone = run(*options, "--strategy", "rules", "--workers", "2")
+    assert alone.failure == (
+        "--workers 2 has nothing to share: that takes a strategy that learns, or a sweep; name the file of its grid "
+        "with --grid"
+    )
+    both = run(*options, "--grid", grid, "--dask", "tcp://127.0.0.1:1", "--workers", "2")
+    assert both.failure == "--workers is of this machine and --dask of others; leave one out"
 
 
 def test_a_sweep_of_days_before_the_first_bar_is_refused_as_a_backtest_is(
@@ -232,7 +237,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, "list[subprocess.Popen[bytes]]"
 
 
 @pytest.mark.server
-@pytest.mark.skipif(find_spec("prefect_dask") is None, reason="needs the extra `scale`")
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra `scale`")
 def test_a_cluster_that_loses_a_worker_gives_the_same_bits(options: list[str], grid: Path, tmp_path: Path) -> None:
     from distributed import Client
 
@@ -261,13 +266,11 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits(options: list[str], g
     assert json.loads(out)["points"] == 36
 
 
-@pytest.mark.skipif(find_spec("prefect_dask") is None, reason="needs the extra `scale`")
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra `scale`")
 def test_a_cluster_that_does_not_answer_is_told(
     run: Run, options: list[str], grid: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.cli.research.sweep.ANSWER_S", 1)
-    # A server that Prefect is told of: none is started for a run that cannot begin.
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setattr("tasks.parallel.dask_cluster.ANSWER_S", 1)
     ended = run(*options, "--grid", grid, "--dask", "tcp://127.0.0.1:9")
     assert ended.code == 4
     assert ended.failure.startswith("no Dask worker answers at tcp://127.0.0.1:9 within 1 s; start `dask scheduler`")
