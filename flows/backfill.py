@@ -23,6 +23,7 @@ from flows.runs.progress import ProgressReporter
 from flows.runs.progress_artifact import progress_artifact
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
+from flows.scheduling.accounts_page import rewritten
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
 from flows.work.backfill import BackfillSteps, worked
@@ -89,7 +90,8 @@ def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
         report=partial(report, served_at=served_at(settings.home)),
         reporter=lambda account: ProgressReporter(account, progress_artifact(account)),
     )
-    answer = worked(settings, wanted, steps)
+    with rewritten(settings.home):
+        answer = worked(settings, wanted, steps)
     return ended_well(answer.to_json(), in_words(answer))
 
 

@@ -8,13 +8,14 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.config.choices import StrategyName
-from flows.config.settings import load
+from flows.config.settings import Settings, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source, source_factory
 from flows.planning.plan import Request, learner_named, plan
 from flows.runs.docstrings import documented
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
+from flows.scheduling.accounts_page import rewritten
 from flows.server.environment import attend_run
 from tasks.artifacts.model_card import publish_newest_card
 from tasks.data.funding_rates import with_series
@@ -22,6 +23,7 @@ from tasks.models.retrain import TrainAnswer
 from tasks.notices.excess_rates import above_zero
 from tasks.prefect_tasks import ingest, inspect_past
 from tasks.prefect_tasks import train as train_now
+from tasks.run.job import Job
 
 
 def run_name() -> str:
@@ -59,14 +61,19 @@ def _run(given: Mapping[str, object], as_of: date | None, named: str | None) -> 
     strategy = learner_named(settings, named)
     job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()), strategy)
     name_run(job, f"{job.as_of}")
+    with rewritten(settings.home):
+        answer = _trained(job, settings)
+    return ended_well(answer.to_json(), in_words(answer))
+
+
+def _trained(job: Job, settings: Settings) -> TrainAnswer:
     ingest(job, source_factory(settings))
     gate = inspect_past(job)
     job = with_series(job)
     answer = train_now(job)
     publish_newest_card(job)
     warnings = (*gate.held_back.values(), *gate.warnings, *above_zero(job.policy.costs.financing))
-    answer = answer.model_copy(update={"warnings": warnings})
-    return ended_well(answer.to_json(), in_words(answer))
+    return answer.model_copy(update={"warnings": warnings})
 
 
 def in_words(answer: TrainAnswer) -> str:

@@ -2,15 +2,13 @@
 
 import json
 import logging
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
 from prefect.states import Completed
 
 from flows.config.settings import Settings, load
@@ -18,11 +16,11 @@ from flows.config.wall_clock import clock
 from flows.runs.docstrings import documented
 from flows.runs.repeats import taken_over_at
 from flows.runs.run_states import in_one_sentence, taken_over
+from flows.scheduling.accounts_page import rewritten
 from flows.scheduling.alerts import notify
-from flows.scheduling.deployments import POOL, workers_online
 from flows.scheduling.digests import tell_overdue
 from flows.scheduling.schedules import of_client
-from flows.scheduling.watched_schedules import concerns_of, watched_schedules
+from flows.scheduling.server_concerns import on_server
 from flows.server.environment import attend_run
 from storage.files import write_whole
 from tasks.artifacts.day import markdown
@@ -31,7 +29,6 @@ from tasks.report.markup import Table
 from tasks.run.runs import accounts_run
 
 if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import State
 
 # A worker loads this file by its path, under another module name.
@@ -46,14 +43,19 @@ MEMORY = "watch.json"
 def watchdog(home: Path | None = None, accounts: list[str] | None = None) -> "State[Any]":
     """Report each concern once, by the block `turbodmt-alerts` or the webhook, and list all of them in an artifact.
 
-    Also send the digest of a day that ends without one.
+    Also send the digest of a day that ends without one, and write the page of all accounts again.
 
     Args:
         home: The folder of the database, models and reports; left out, that of the worker.
         accounts: Accounts to look at besides those that a deployment has a schedule for.
     """
     attend_run()
-    return in_one_sentence(lambda: _watch(load({"home": home}), accounts or []))
+    return in_one_sentence(lambda: _watched(load({"home": home}), accounts or []))
+
+
+def _watched(settings: Settings, accounts: Sequence[str]) -> "State[Any]":
+    with rewritten(settings.home):
+        return _watch(settings, accounts)
 
 
 def _watch(settings: Settings, accounts: Sequence[str]) -> "State[Any]":
@@ -95,16 +97,6 @@ def _scheduled() -> set[str]:
         return {account for _, account in of_client(client, switched_on=False)}
 
 
-def on_server(now: datetime, traded: Collection[str]) -> tuple[Concern, ...]:
-    """Return the concerns known to Prefect's server: late runs, no worker, and schedules that cannot run.
-
-    `traded` are the accounts that daily runs have begun a day of.
-    """
-    with get_client(sync_client=True) as client:
-        watched = watched_schedules(client, traded)
-        return (*_late(client, now), *_workerless(client), *concerns_of(client, watched, traded))
-
-
 def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...], tuple[str, ...]]:
     """Return the new concerns, and the keys of those that are over, compared with the remembered ones."""
     try:
@@ -118,25 +110,3 @@ def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...
 def remember(home: Path, concerns: Sequence[Concern]) -> None:
     """Remember the concerns as reported."""
     write_whole(home / MEMORY, json.dumps(sorted({concern.key for concern in concerns})).encode())
-
-
-def _late(client: "SyncPrefectClient", now: datetime) -> list[Concern]:
-    late = client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"]))), limit=50
-    )
-    if not late:
-        return []
-    since = min((run.expected_start_time for run in late if run.expected_start_time), default=now)
-    return [
-        Concern(
-            key="late",
-            text=f"{len(late)} scheduled runs have not begun, the first since {since:%Y-%m-%d %H:%M} UTC; see whether "
-            "the worker runs and what goes before them",
-        )
-    ]
-
-
-def _workerless(client: "SyncPrefectClient") -> list[Concern]:
-    if workers_online(client):
-        return []
-    return [Concern(key="worker", text=f"no worker of the pool {POOL} is online; `turbodmt up` starts one")]

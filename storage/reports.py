@@ -1,4 +1,4 @@
-"""Reports on disk: daily pages, backtest pages and tables."""
+"""Reports on disk: daily pages, the page of all accounts, backtest pages and tables."""
 
 import os
 import stat
@@ -13,6 +13,25 @@ from storage.privacy import demand_no_link
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: The page of all accounts, in the folder of all reports.
+INDEX = "index.html"
+
+
+def write_index(home: Path, page: str) -> Path:
+    """Write the page of all accounts into the home and return its path; see `write`. Raises PlaceUnsafe for a link."""
+    demand_no_link(home / "reports")
+    return write(home / "reports", INDEX, page)
+
+
+def index_file(home: Path) -> Path:
+    """Return the path of the page of all accounts, whether or not it has been written."""
+    return home / "reports" / INDEX
+
+
+def read_index(home: Path) -> bytes | None:
+    """Return the page of all accounts; None if there is none, or a link or a special file is in the way."""
+    return _read_within(home, ("reports",), INDEX)
 
 
 def write_day(home: Path, account: str, day: date, page: str) -> Path:
@@ -40,16 +59,21 @@ def read_day(home: Path, account: str, day: date) -> bytes | None:
     Raises ValueError if the account's name is a path.
     """
     _demand_plain(account)
+    return _read_within(home, ("reports", account), f"{day}.html")
+
+
+def _read_within(home: Path, folders: tuple[str, ...], name: str) -> bytes | None:
+    """Return the file below these folders of the home; None if there is none, or any of them is a link."""
     with ExitStack() as opened:
         try:
             place = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
             opened.callback(os.close, place)
-            for folder in ("reports", account):
+            for folder in folders:
                 # Each folder is opened relative to its open parent: a link put there meanwhile cannot leave the home.
                 place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
                 opened.callback(os.close, place)
             # Opening a named pipe would block for ever.
-            page = os.open(f"{day}.html", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+            page = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
             opened.callback(os.close, page)
         except OSError:
             return None

@@ -33,6 +33,7 @@ from tasks.operations.import_bars import ImportAnswer
 from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.operations.promote import ModelsAnswer, PromoteAnswer
 from tasks.operations.status import StatusAnswer
+from tasks.overview.writing import IndexAnswer
 from tasks.run.answers import Answer, DayAnswer
 from tasks.strategies.acceptance import AcceptedAnswer
 from tasks.strategies.listing import StrategiesAnswer
@@ -65,6 +66,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "positions import": CashFlowsAnswer,
     "promote": PromoteAnswer,
     "report": ReportAnswer,
+    "report --index": IndexAnswer,
     "resume": HaltAnswer,
     "status": StatusAnswer,
     "strategies": StrategiesAnswer,

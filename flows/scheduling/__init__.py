@@ -1,4 +1,4 @@
-"""Deployments, schedules, automations, alerts and digests on Prefect's server.
+"""Deployments, schedules, automations, alerts, digests and the page of all accounts on Prefect's server.
 
 Start with `deployments`.
 """

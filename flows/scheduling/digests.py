@@ -13,7 +13,7 @@ from flows.scheduling import alerts
 from flows.scheduling.next_runs import run_after
 from flows.server.up_server import served_at
 from storage.database import connect
-from storage.reports import day_pages
+from storage.reports import INDEX, day_pages
 from tasks.digest import due
 from tasks.digest.sending import AccountDay, tell_once
 from tasks.digest.wording import Beside, Message, next_run
@@ -116,9 +116,12 @@ def _next_run(home: Path, account: str, as_of: date) -> str:
 
 
 def _pages(home: Path, account: str, as_of: date) -> tuple[str, ...]:
-    """Return the addresses to read on, each a line of its own, where Prefect's server shows them: the day's report."""
+    """Return the addresses to read on, each a line of its own: the day's report, and the page of all accounts.
+
+    None where Prefect's server does not show them.
+    """
     below = served_at(home)
     if below is None or as_of not in day_pages(home, account):
         return ()
     root = os.environ.get(PAGE) or os.environ["PREFECT_API_URL"].rstrip("/").removesuffix("/api")
-    return (f"{root.rstrip('/')}{below}/{account}/{as_of}.html",)
+    return tuple(f"{root.rstrip('/')}{below}/{page}" for page in (f"{account}/{as_of}.html", INDEX))

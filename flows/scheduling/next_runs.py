@@ -22,15 +22,22 @@ def next_runs(home: Path, account: str | None = None) -> tuple[list[str], list[s
     With an account, the runs that trade it, and a warning of each of its schedules that cannot run; else all that
     trade or train. Both lists are empty if no server is configured: nothing is scheduled then.
     """
-    if not named_by_user(home) and join(home) is None:
+    if not joined(home):
         return [], []
-    prepare(home, "CRITICAL")
-    read_settings()
     try:
         with reached():
             return _ask(account), [] if account is None else _obstacles(account)
     except PrefectUnreachable as error:
         return [], [str(error)]
+
+
+def joined(home: Path) -> bool:
+    """Return whether a server of the user's or of the home's `turbodmt up` is known; Prefect asks it from now on."""
+    if not named_by_user(home) and join(home) is None:
+        return False
+    prepare(home, "CRITICAL")
+    read_settings()
+    return True
 
 
 def run_after(account: str, instant: datetime) -> datetime | None:
@@ -39,6 +46,19 @@ def run_after(account: str, instant: datetime) -> datetime | None:
     Prefect plans the runs of the next hour alone, hence its schedules are asked. It needs a server that is joined, and
     raises what Prefect's client raises.
     """
+    return min((start for _, start in _starts_after(instant, account)), default=None)
+
+
+def first_runs(instant: datetime) -> dict[str, datetime]:
+    """Return by account when the first of its schedules starts a run from the instant on, as `run_after` does."""
+    first: dict[str, datetime] = {}
+    for account, start in _starts_after(instant):
+        first[account] = min(start, first.get(account, start))
+    return first
+
+
+def _starts_after(instant: datetime, account: str | None = None) -> list[tuple[str, datetime]]:
+    """Return each account, or that one alone, with the first start of each of its schedules that is switched on."""
     from prefect.client.orchestration import get_client
     from prefect.server.schemas.schedules import SCHEDULE_TYPES
     from pydantic import TypeAdapter
@@ -46,19 +66,17 @@ def run_after(account: str, instant: datetime) -> datetime | None:
     with get_client(sync_client=True) as client:
         deployments = [each for each in all_deployments(client) if is_daily(each) and not each.paused]
     schedules = [
-        schedule.schedule
+        (account_of(deployment, schedule), schedule.schedule)
         for deployment in deployments
         for schedule in deployment.schedules
-        if schedule.active and account_of(deployment, schedule) == account
+        if schedule.active and account in (None, account_of(deployment, schedule))
     ]
-    starts = [
-        start
-        for schedule in schedules
-        for start in asyncio.run(
-            TypeAdapter[Any](SCHEDULE_TYPES).validate_python(schedule.model_dump()).get_dates(n=1, start=instant)
-        )
+    kinds = TypeAdapter[Any](SCHEDULE_TYPES)
+    return [
+        (owner, start)
+        for owner, schedule in schedules
+        for start in asyncio.run(kinds.validate_python(schedule.model_dump()).get_dates(n=1, start=instant))
     ]
-    return min(starts, default=None)
 
 
 def _ask(account: str | None) -> list[str]:

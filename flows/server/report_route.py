@@ -1,4 +1,4 @@
-"""Daily reports beside Prefect's own page, on the same server and behind the same password.
+"""Daily reports and the page of all accounts beside Prefect's own page, on its server and behind its password.
 
 A plain link cannot send the password, and no address may hold it. So the address of a report returns the same page
 without any figures to everybody, `report_page.html`; its script sends the password that Prefect's page stores after
@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.server.up_server import REPORTS
-from storage.reports import read_day
+from storage.reports import INDEX, read_day, read_index
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -59,22 +59,35 @@ def _reports(home: Path, password: str | None) -> FastAPI:
     policy = f"{_CLOSED}; {_DRAWN}; script-src 'sha256-{digest}'; connect-src 'self'"
     application = FastAPI(openapi_url=None, redirect_slashes=False)
 
+    def loading() -> Response:
+        return Response(loader, media_type="text/html", headers={**_GUARDED, "Content-Security-Policy": policy})
+
+    def shown(found: bytes | None) -> Response:
+        if found is None:
+            return _refused(HTTPStatus.NOT_FOUND)
+        headers = {**_GUARDED, "Content-Security-Policy": f"{_CLOSED}; {_DRAWN}; sandbox"}
+        return Response(found, media_type="text/html", headers=headers)
+
+    @application.get(f"{REPORTS}/{INDEX}")
+    def index() -> Response:
+        return loading()
+
+    @application.get(f"{REPORTS}/{INDEX}/content")
+    def index_content(request: Request) -> Response:
+        if not admitted(request.headers.get("Authorization"), password):
+            return _refused(HTTPStatus.UNAUTHORIZED)
+        return shown(read_index(home))
+
     @application.get(REPORTS + "/{account}/{day}.html")
     def page(account: str, day: str) -> Response:
-        if _named(account, day) is None:
-            return _refused(HTTPStatus.NOT_FOUND)
-        return Response(loader, media_type="text/html", headers={**_GUARDED, "Content-Security-Policy": policy})
+        return _refused(HTTPStatus.NOT_FOUND) if _named(account, day) is None else loading()
 
     @application.get(REPORTS + "/{account}/{day}.html/content")
     def content(account: str, day: str, request: Request) -> Response:
         if not admitted(request.headers.get("Authorization"), password):
             return _refused(HTTPStatus.UNAUTHORIZED)
         named = _named(account, day)
-        found = None if named is None else read_day(home, account, named)
-        if found is None:
-            return _refused(HTTPStatus.NOT_FOUND)
-        headers = {**_GUARDED, "Content-Security-Policy": f"{_CLOSED}; {_DRAWN}; sandbox"}
-        return Response(found, media_type="text/html", headers=headers)
+        return shown(None if named is None else read_day(home, account, named))
 
     return application
 

@@ -64,9 +64,12 @@ def forget(connection: Connection, account: str) -> dict[str, int]:
 def forget_bars(connection: Connection, source: str) -> dict[str, int]:
     """Delete bars, validations, calendars and universe of a source; return how many rows were deleted, by table.
 
-    Decisions, models, promotions, folds and trials that name the source stay.
+    Decisions, models, promotions, folds, trials and saved backtests that name the source stay.
     """
-    kept = {"decisions", "models", "promotions", "verdicts", "folds", "fold_signals", "trials", "explanations"}
+    kept = {
+        *("decisions", "models", "promotions", "verdicts", "folds", "fold_signals", "trials", "explanations"),
+        "saved_backtests",
+    }
     tables = tuple(table for table in _tables_with(connection, "source") if table not in kept)
     return _deleted(connection, "source", source, tables)
 

@@ -9,6 +9,7 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from storage.reports import INDEX
 from tasks.daily.replay_check import TOLERANCE, Reconciliation
 from tasks.report.charts import equity_picture, svg_data_uri
 from tasks.report.daily_page import DailyPage
@@ -39,6 +40,13 @@ class Place:
     def link(self) -> str | None:
         """Return the report's address without a host, so that it also works behind a tunnel or a proxy."""
         return None if self.served_at is None else f"{self.served_at}/{self.account}/{self.file.name}"
+
+    @property
+    def index(self) -> str:
+        """Return the address of the page of all accounts: a path on Prefect's server, or else that of the file."""
+        if self.served_at is not None:
+            return f"{self.served_at}/{INDEX}"
+        return (self.file.parent.parent / INDEX).as_uri()
 
 
 def publish(page: DailyPage, report: Place) -> None:
@@ -73,6 +81,12 @@ def publish(page: DailyPage, report: Place) -> None:
         link_text=f"Report of {as_of}",
         key=f"report-{account}",
         description=_where(report),
+    )
+    create_link_artifact(
+        report.index,
+        link_text="All accounts",
+        key="accounts",
+        description="Every account of this home at a glance, written again by each run.",
     )
 
 

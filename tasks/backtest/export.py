@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 
 from storage import reports
+from storage.database import connect
+from storage.models import saved_backtests
+from storage.models.saved_backtests import SavedBacktest
 from strategy.evaluation.metrics import drawdowns
 from tasks.backtest.exposures import decisions, exposures, regimes
 from tasks.backtest.run import Backtest
@@ -33,12 +36,29 @@ TRADE_COLUMNS = (
 def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
     """Write equity.parquet, trades.parquet and report.html, each whole or not at all; return their paths.
 
-    Raises StoreError.
+    Record where the report lies, too: the page of all accounts links to it. Raises StoreError.
     """
-    return (
-        str(reports.write_table(folder, "equity.parquet", equity_table(tested))),
-        str(reports.write_table(folder, "trades.parquet", trades_table(tested))),
-        str(reports.write(folder, "report.html", backtest_page(tear_sheet(tested)))),
+    equity = reports.write_table(folder, "equity.parquet", equity_table(tested))
+    trades = reports.write_table(folder, "trades.parquet", trades_table(tested))
+    report = reports.write(folder, "report.html", backtest_page(tear_sheet(tested)))
+    with connect(tested.job.home) as store:
+        saved_backtests.record(store, _saved(tested, report))
+    return str(equity), str(trades), str(report)
+
+
+def _saved(tested: Backtest, report: Path) -> SavedBacktest:
+    strategy = tested.job.policy.strategy
+    return SavedBacktest(
+        report=str(report),
+        saved_at=tested.job.now,
+        source=tested.job.source,
+        symbols=tested.symbols,
+        strategy=strategy.name,
+        strategy_sha256=strategy.version or None,
+        first_day=tested.dates[0],
+        last_day=tested.dates[-1],
+        total_return=tested.net.metrics.total_return,
+        sharpe=tested.net.metrics.sharpe,
     )
 
 

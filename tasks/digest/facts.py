@@ -115,9 +115,9 @@ def day_facts(store: Connection, account: str, as_of: date) -> DayFacts:
     )
 
 
-def equity_on(store: Connection, account: str, as_of: date) -> Equity | None:
+def equity_on(store: Connection, account: str, as_of: date, days_drawn: int = DAYS_DRAWN) -> Equity | None:
     """Return the equity at the close of the account's last settled day up to `as_of`; None if there is none."""
-    past = position_store.snapshots(store, account, until=as_of, last_days=DAYS_DRAWN)
+    past = position_store.snapshots(store, account, until=as_of, last_days=days_drawn)
     if not past:
         return None
     last, before = past[-1], past[-2] if len(past) > 1 else None

@@ -60,22 +60,27 @@ def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> t
     With None, of the accounts whose newest run was live: a replay is an experiment. Raises StoreError.
     """
     with connect(home) as store:
-        found = [
-            concern
-            for record in runs.newest_runs(store, DAILY)
-            if (_live(record) if watched is None else record.run.account in watched)
-            for concern in _of_account(store, record, now)
-        ]
-        held = [
-            Concern(
-                key=f"held:{row.source}:{row.finding.symbol}",
-                text=f"{row.finding.symbol} of {row.source} is held back: {row.finding.reason}; `turbodmt bars` shows "
-                "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
-            )
-            for row in quarantine.quarantined(store)
-            # A bar that is late may still come: the account that waits for it says so when the day's time is over.
-            if row.finding.expectation != FRESH
-        ]
+        return concerns_in(store, now, watched)
+
+
+def concerns_in(store: Connection, now: datetime, watched: Collection[str] | None = None) -> tuple[Concern, ...]:
+    """Return what `look` does, of an open store."""
+    found = [
+        concern
+        for record in runs.newest_runs(store, DAILY)
+        if (is_live(record) if watched is None else record.run.account in watched)
+        for concern in _of_account(store, record, now)
+    ]
+    held = [
+        Concern(
+            key=f"held:{row.source}:{row.finding.symbol}",
+            text=f"{row.finding.symbol} of {row.source} is held back: {row.finding.reason}; `turbodmt bars` shows "
+            "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
+        )
+        for row in quarantine.quarantined(store)
+        # A bar that is late may still come: the account that waits for it says so when the day's time is over.
+        if row.finding.expectation != FRESH
+    ]
     once = {concern.key: concern for concern in (*held, *found)}
     return tuple(once[key] for key in sorted(once))
 
@@ -122,7 +127,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
         yield Concern(
             key=f"drift:{account}", text=f"{account} no longer does what its past led to expect: {'; '.join(left)}"
         )
-    if _live(record):
+    if is_live(record):
         expected, last = _expected(store, account, now), _last(store, account)
         if expected is not None and last is not None and last < expected:
             yield Concern(
@@ -182,7 +187,7 @@ def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
         )
 
 
-def _live(record: RunRecord) -> bool:
+def is_live(record: RunRecord) -> bool:
     """Return whether the run started soon after its day had ended."""
     return record.run.started_at.date() - record.run.as_of <= LIVE_WITHIN
 

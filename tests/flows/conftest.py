@@ -55,7 +55,7 @@ def answer_of(arguments: Sequence[str]) -> type[Answer]:
     words = [
         arguments[0],
         *(word for word in arguments[1:3] if word in {"adopt-defaults", "forget", "import", *Audit}),
-        *(word for word in arguments if word == "--grid"),
+        *(word for word in arguments if word in {"--grid", "--index"}),
     ]
     return ANSWERS[" ".join(words)]
 

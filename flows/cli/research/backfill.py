@@ -88,6 +88,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
 
 def _as_functions(settings: "Settings", wanted: "Backfill") -> "BackfillAnswer":
     from flows.runs.interrupts import unwinding
+    from flows.scheduling.accounts_page import rewritten
     from flows.server.availability import demand_room
     from flows.work.backfill import BackfillSteps, worked
     from tasks.validation.suite import import_ahead
@@ -95,7 +96,7 @@ def _as_functions(settings: "Settings", wanted: "Backfill") -> "BackfillAnswer":
     quiet_logs(logging.WARNING)
     demand_room(settings.home)
     import_ahead()
-    with unwinding():
+    with unwinding(), rewritten(settings.home):
         return worked(settings, wanted, BackfillSteps())
 
 

@@ -112,7 +112,13 @@ def run_backtest(
     from tasks.backtest.run import Window
 
     tested = run_planned(planned, Window(strategies=strategies, start=request.since), run)
-    return backtest_answer(tested, save(tested, results) if results is not None else ())
+    if results is None:
+        return backtest_answer(tested, ())
+    from flows.scheduling.accounts_page import rewritten
+
+    with rewritten(planned.job.home):
+        files = save(tested, results)
+    return backtest_answer(tested, files)
 
 
 def run_planned(planned: "BacktestPlan", window: "Window", run: "Runner | None" = None) -> "Backtest":

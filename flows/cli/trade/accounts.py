@@ -55,6 +55,7 @@ def run_accounts(home: str | None) -> "AccountsAnswer":
 def run_forget_account(home: str | None, name: str | None, yes: bool) -> "ForgottenAccountAnswer":
     """Return the answer of `turbodmt accounts forget`. Raises UsageError."""
     from flows.config.settings import load
+    from flows.scheduling.accounts_page import rewritten
     from flows.scheduling.schedules import accounts_by_deployment
     from tasks.operations.accounts import demand_forgettable, forget_account
 
@@ -70,7 +71,8 @@ def run_forget_account(home: str | None, name: str | None, yes: bool) -> "Forgot
         )
     span = f" of {found.first} to {found.last}" if found.first else ""
     demand_yes(yes, f"Forget account {name}{span}, with its orders, fills and pages? It cannot be undone.")
-    return forget_account(folder, name)
+    with rewritten(folder):
+        return forget_account(folder, name)
 
 
 def shown_accounts(answer: "AccountsAnswer") -> str:

@@ -84,6 +84,7 @@ def _as_flow(planned: "DayPlan", as_of: "date | None") -> str:
 def _as_functions(planned: "DayPlan") -> str:
     from flows.runs.interrupts import unwinding
     from flows.runs.training_progress import training_told
+    from flows.scheduling.accounts_page import rewritten
     from flows.scheduling.digests import tell_day
     from flows.server.availability import demand_room
     from flows.work.day import prepared, without_work, worked
@@ -92,7 +93,7 @@ def _as_functions(planned: "DayPlan") -> str:
 
     quiet_logs(logging.WARNING)
     demand_room(planned.settings.home)
-    with training_told(), unwinding():
+    with training_told(), unwinding(), rewritten(planned.settings.home):
         day = prepared(planned)
         end = without_work(day)
         if end is None:

@@ -39,29 +39,37 @@ def run_halt(home: str | None, account: str, reason: str) -> "HaltAnswer":
     """Halt the account and return the answer of `turbodmt halt`."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
+    from flows.scheduling.accounts_page import rewritten
     from tasks.operations.halt import halt as halt_account
 
-    return halt_account(load({"home": home}).home, account, reason, clock())
+    folder = load({"home": home}).home
+    with rewritten(folder):
+        return halt_account(folder, account, reason, clock())
 
 
 def run_flatten(home: str | None, account: str, reason: str) -> "HaltAnswer":
     """Halt and flatten the account and return the answer of `turbodmt halt --flatten`."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
+    from flows.scheduling.accounts_page import rewritten
     from tasks.operations.halt import flatten
 
     settings = load({"home": home})
     quiet_logs()
-    return flatten(settings.home, account, reason, clock(), _opened_later(settings))
+    with rewritten(settings.home):
+        return flatten(settings.home, account, reason, clock(), _opened_later(settings))
 
 
 def run_resume(home: str | None, account: str, reason: str) -> "HaltAnswer":
     """Resume the account and return the answer of `turbodmt resume`."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
+    from flows.scheduling.accounts_page import rewritten
     from tasks.operations.halt import resume as resume_account
 
-    return resume_account(load({"home": home}).home, account, reason, clock())
+    folder = load({"home": home}).home
+    with rewritten(folder):
+        return resume_account(folder, account, reason, clock())
 
 
 def _opened_later(settings: "Settings") -> "Callable[[str, datetime], Broker]":

@@ -170,6 +170,11 @@ def test_what_is_saved_is_complete_and_loads_nothing(run: Run, file: Path, tmp_p
     assert "default-src 'none'" in page
     assert 'src="http' not in page
     assert all(path.stat().st_mode & 0o077 == 0 for path in several.iterdir())
+    index = Path(run("report", "--index").out.strip()).read_text(encoding="utf-8")
+    assert [(one / "report.html").as_uri() in index, (several / "report.html").as_uri() in index] == [True, True]
+    (one / "report.html").unlink()
+    index = Path(run("report", "--index").out.strip()).read_text(encoding="utf-8")
+    assert (one / "report.html").as_uri() not in index
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="there is no folder in which even root creates nothing")

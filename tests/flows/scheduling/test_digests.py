@@ -115,7 +115,10 @@ def test_the_report_is_linked_where_a_phone_can_reach_it(
     monkeypatch.setattr("flows.scheduling.digests.served_at", lambda _: up_server.REPORTS)
     monkeypatch.setattr("flows.scheduling.digests._next_run", lambda *_: "")
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
-    assert beside_day(home, "daily", day, now).pages == (f"http://127.0.0.1:4200/reports/daily/{day}.html",)
+    assert beside_day(home, "daily", day, now).pages == (
+        f"http://127.0.0.1:4200/reports/daily/{day}.html",
+        "http://127.0.0.1:4200/reports/index.html",
+    )
     monkeypatch.setenv(PAGE, "https://trade.example.org/")
-    assert beside_day(home, "daily", day, now).pages == (f"https://trade.example.org/reports/daily/{day}.html",)
+    assert beside_day(home, "daily", day, now).pages[0] == f"https://trade.example.org/reports/daily/{day}.html"
     assert beside_day(home, "daily", day + timedelta(days=1), now).pages == ()

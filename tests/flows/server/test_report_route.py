@@ -234,3 +234,16 @@ def test_only_the_server_of_the_home_s_up_shows_its_reports(home: Path, monkeypa
         assert served_at(home) is None
     monkeypatch.setenv("PREFECT_API_URL", api)
     assert served_at(home) is None
+
+
+def test_the_page_of_all_accounts_is_given_as_a_report_is(shown: Path) -> None:
+    address, content = "/reports/index.html", "/reports/index.html/content"
+    assert asked(shown, content).status == 404
+    reports.write_index(shown, f"<p>{FIGURE}")
+    assert (asked(shown, content).status, asked(shown, content).body) == (200, f"<p>{FIGURE}")
+    assert asked(shown, content).headers["content-security-policy"].endswith("; sandbox")
+    assert asked(shown, content, word=None).status == 401
+    assert asked(shown, address, word=None).body == LOADER.read_text(encoding="utf-8")
+    (shown / "reports" / "index.html").rename(shown / "elsewhere.html")
+    (shown / "reports" / "index.html").symlink_to(shown / "elsewhere.html")
+    assert asked(shown, content).status == 404

@@ -63,3 +63,36 @@ def test_nothing_is_read_or_written_through_a_link(run: Run, home: Path, tmp_pat
     with pytest.raises(ValueError, match="is not a valid account name"):
         write_day(home, "../x", FRIDAY, "<p>")
     assert list((tmp_path / "theirs").iterdir()) == []
+
+
+def test_the_page_of_all_accounts_is_written_again_whenever_it_is_asked_for(run: Run, home: Path) -> None:
+    page = home / "reports" / "index.html"
+    assert run("report", "--index").out == f"{page}\n"
+    assert "There is no account yet" in page.read_text(encoding="utf-8")
+    assert page.stat().st_mode & 0o077 == 0
+    page.unlink()
+    assert run("report", "--index", "--json").answer == {"index": str(page), "accounts": [], "warnings": []}
+    assert run("report", "--index", "--as-of", "2018-12-28").failure == (
+        "--as-of is 2018-12-28, and the page of all accounts shows them as they are now; leave it out"
+    )
+
+
+def test_each_run_writes_the_page_of_all_accounts_again(run: Run, home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    page = home / "reports" / "index.html"
+    assert run("daily", "--as-of", "2018-12-28", "--strategy", "rules", "--account", "demo").code == 0
+    done = page.read_text(encoding="utf-8")
+    assert "Fri 2018-12-28: done" in done
+    assert 'href="demo/2018-12-28.html"' in done
+    assert run("halt", "--account", "demo", "--reason", "on holiday").code == 0
+    halted = page.read_text(encoding="utf-8")
+    assert "demo has been halted since" in halted
+    assert "<code>turbodmt resume --account demo --reason TEXT</code>" in halted
+    # A fault of the page never reaches a run.
+    page.unlink()
+    page.mkdir()
+    ended = run("resume", "--account", "demo", "--reason", "back")
+    assert (ended.code, ended.out) == (0, "Account demo is trading. Reason: back.\n")
+    assert "The page of all accounts could not be written" in caplog.text
+    page.rmdir()
+    assert run("accounts", "forget", "demo", "--yes").code == 0
+    assert "There is no account yet" in page.read_text(encoding="utf-8")
