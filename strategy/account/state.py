@@ -16,18 +16,19 @@ _ONE = Decimal(1)
 class Position:
     """Position in one symbol: signed quantity, its last close and the session of that close (None: unknown).
 
-    `fx_rate` converts the close, which is in the currency of the symbol's prices, into that of the account.
+    `fx_rate` converts the close, which is in the currency of the symbol's prices, into that of the account. `value` is
+    the signed market value at the close, in the currency of the account.
     """
 
     quantity: Decimal
     mark: Decimal
     marked_on: date | None = None
     fx_rate: Decimal = _ONE
+    value: Decimal = field(init=False, compare=False, repr=False)
 
-    @property
-    def value(self) -> Decimal:
-        """Return the signed market value at the mark, in the currency of the account."""
-        return quantised(self.quantity * self.mark * self.fx_rate)
+    def __post_init__(self) -> None:
+        """Compute the value once: each day of a backtest reads it several times."""
+        object.__setattr__(self, "value", quantised(self.quantity * self.mark * self.fx_rate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,8 @@ class Decision:
 
 #: Statuses whose symbols take part in the sizing of the portfolio.
 SIZED = frozenset({Status.TRADED, Status.NO_SESSION, Status.QUARANTINED})
+#: Read once: for every decision of a backtest, an enumeration's property takes longer than the rest of it.
+_REGIME_NAMES = tuple(regime.value for regime in REGIMES)
 #: Age in days, signal, regime, confidence and volatility of a symbol's newest row; a negative age without one.
 SymbolEstimate = tuple[int, float, int, float, float]
 
@@ -229,14 +231,10 @@ def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
     if once or not view.whole:
         kept = ~view.ordered | (once & (current != 0.0) & ~view.outside)
         exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
-    seen = zip(config.symbols, view.rows, view.statuses, exposures, strict=True)
+    statuses = _with_effects(view.statuses, effects, wanted, params) if any(effects) else view.statuses
+    seen = zip(config.symbols, view.rows, statuses, zip(exposures, effects, strict=True), strict=True)
     decisions = tuple(_decision(view.as_of, *row) for row in seen)
-    if view.sleeves:
-        decisions = _with_sleeves(decisions, view, _drawdown_share(snapshot, config))
-    if not any(effects):
-        return decisions
-    told = zip(decisions, effects, wanted.tolist(), strict=True)
-    return tuple(_rebalanced(decision, effect, target, params) for decision, effect, target in told)
+    return _with_sleeves(decisions, view, _drawdown_share(snapshot, config)) if view.sleeves else decisions
 
 
 def _wanted(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config: AccountConfig) -> FloatArray:
@@ -276,33 +274,41 @@ def _within_band(
     return traded
 
 
-def _rebalanced(decision: Decision, effect: Rebalance | None, target: float, params: SizingParams) -> Decision:
-    """Return the decision with the effect of the rebalance band or frequency; a position that is kept has no exposure.
-
-    A symbol outside the universe keeps its own reason.
-    """
-    if effect is None:
-        return decision
-    told = effect_in_words(effect, target, params.rebalance_band, params.rebalance_every)
-    exposure = None if effect in STILL else decision.exposure
-    return replace(decision, exposure=exposure, rebalance=effect, reason=decision.reason or told)
+def _with_effects(
+    statuses: Sequence[tuple[Status, str]],
+    effects: Sequence[Rebalance | None],
+    wanted: FloatArray,
+    params: SizingParams,
+) -> list[tuple[Status, str]]:
+    """Return the statuses with the effect of the rebalance band or frequency where they have no reason of their own."""
+    terms = params.rebalance_band, params.rebalance_every
+    return [
+        (status, reason if reason or effect is None else effect_in_words(effect, target, *terms))
+        for (status, reason), effect, target in zip(statuses, effects, wanted.tolist(), strict=True)
+    ]
 
 
 def _decision(
-    as_of: date, symbol: str, row: SymbolEstimate, found: tuple[Status, str], exposure: float | None
+    as_of: date,
+    symbol: str,
+    row: SymbolEstimate,
+    found: tuple[Status, str],
+    outcome: tuple[float | None, Rebalance | None],
 ) -> Decision:
+    """Return a symbol's decision; a position that the band or frequency keeps has no exposure."""
     _, signal, code, confidence, volatility = row
-    sure = isfinite(confidence)
+    sure, (exposure, effect) = isfinite(confidence), outcome
     return Decision(
         as_of=as_of,
         symbol=symbol,
         status=found[0],
-        regime=REGIMES[code].value if sure else None,
+        regime=_REGIME_NAMES[code] if sure else None,
         confidence=confidence if sure else None,
         signal=signal if isfinite(signal) else None,
         volatility=volatility if isfinite(volatility) else None,
-        exposure=exposure,
+        exposure=None if effect in STILL else exposure,
         reason=found[1],
+        rebalance=effect,
     )
 
 
