@@ -19,10 +19,10 @@ from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import backtest_answer
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.daily.account_history import account_history
 from tasks.daily.report import write_report
+from tasks.parallel.runner import Here
 from tasks.run.job import Job
 from tasks.run.runs import begin
 from testing.markets.bars import Listing, record
@@ -97,7 +97,7 @@ def test_a_sweep_measures_as_a_backtest_does(given: dict[str, object]) -> None:
         tested = backtest_until(given, day)
         job = tested.job
         point = Point(symbols=("A",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
-        swept = sweep(job, ((point,), START), lambda: open_source(load(given)), side_by_side(1))
+        swept = sweep(job, ((point,), START), lambda: open_source(load(given)), Here(threads=1))
         assert swept.exact == tested.net.metrics
         assert swept.results[0].metrics.sharpe == pytest.approx(tested.net.metrics.sharpe, rel=1e-6)
         assert [each for each in swept.warnings if "Sharpe" in each] == [

@@ -31,9 +31,9 @@ from tasks.backfill.run import fill
 from tasks.backfill.runs import begin
 from tasks.backtest.run import Window, backtest
 from tasks.backtest.sweep import sweep
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.daily.replay_check import reconcile
 from tasks.daily.report import unmoved
+from tasks.parallel.runner import Here
 from tasks.run.job import Job
 from tasks.run.runs import begin as begin_daily
 from testing.runs.jobs import run_day
@@ -153,22 +153,22 @@ def test_an_account_keeps_what_was_stated_when_the_file_is_gone(home: Path) -> N
 def test_a_sweep_runs_the_exact_account_where_the_compiled_one_lacks_what_is_stated(home: Path) -> None:
     job = a_job(home, DAYS[-1])
     point = Point(symbols=("^GSPC",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
-    swept = sweep(job, ((point,), DAYS[0]), SampleBars, side_by_side(1))
+    swept = sweep(job, ((point,), DAYS[0]), SampleBars, Here(threads=1))
     tested = backtest(job, Window(strategies=(VOL_TARGET,), start=DAYS[0]), SampleBars)
     assert swept.results[0].metrics.sharpe_raw == swept.exact.sharpe_raw == tested.net.metrics.sharpe_raw
     assert any("exact account" in warning for warning in swept.warnings)
     # Its returns are above the risk-free rate, as those of the compiled account.
     rates = constant(Decimal("0.05"))
     dated = replace(point, costs=replace(point.costs, financing=FinancingTerms(rates=rates, risk_free=rates)))
-    above = sweep(job, ((dated,), DAYS[0]), SampleBars, side_by_side(1))
+    above = sweep(job, ((dated,), DAYS[0]), SampleBars, Here(threads=1))
     assert above.exact.sharpe != above.exact.sharpe_raw
     assert sharpe(above.net[:, 0], above.days_per_year) == pytest.approx(above.exact.sharpe)
     # Given fees replace all that is stated; the whole lots remain, and with them the exact account.
     given = replace(point, costs=replace(point.costs, fee_bps=Decimal(0)))
-    cheaper = sweep(job, ((given,), DAYS[0]), SampleBars, side_by_side(1))
+    cheaper = sweep(job, ((given,), DAYS[0]), SampleBars, Here(threads=1))
     assert cheaper.exact.total_return > swept.exact.total_return
     plain = replace(point, costs=Costs(financing=point.costs.financing))
-    assert not any("exact account" in w for w in sweep(job, ((plain,), DAYS[0]), SampleBars, side_by_side(1)).warnings)
+    assert not any("exact account" in w for w in sweep(job, ((plain,), DAYS[0]), SampleBars, Here(threads=1)).warnings)
 
 
 def test_a_sweep_of_an_impact_runs_the_compiled_account(home: Path) -> None:
@@ -176,11 +176,11 @@ def test_a_sweep_of_an_impact_runs_the_compiled_account(home: Path) -> None:
     job = a_job(home, DAYS[-1])
     point = Point(symbols=("^GSPC",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
     start = date(2016, 1, 4)
-    swept = sweep(job, ((point,), start), SampleBars, side_by_side(1))
+    swept = sweep(job, ((point,), start), SampleBars, Here(threads=1))
     assert not any("exact account" in warning for warning in swept.warnings)
     assert swept.results[0].metrics.total_return == pytest.approx(swept.exact.total_return, abs=1e-6)
     free = replace(point, costs=replace(point.costs, slippage_bps=Decimal(2)))
-    cheaper = sweep(job, ((free,), start), SampleBars, side_by_side(1))
+    cheaper = sweep(job, ((free,), start), SampleBars, Here(threads=1))
     assert cheaper.exact.total_return > swept.exact.total_return + 1e-4
 
 
@@ -189,7 +189,7 @@ def test_the_best_points_orders_that_the_volume_cuts_are_told(home: Path) -> Non
     settings = load({"home": home, **GIVEN, "capital": 10**12})
     job = plan(settings, SampleBars(), Request(account="daily", as_of=date(2000, 3, 1), clock=NOW))
     point = Point(symbols=("^GSPC",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
-    told = sweep(job, ((point,), date(1999, 12, 1)), SampleBars, side_by_side(1)).warnings
+    told = sweep(job, ((point,), date(1999, 12, 1)), SampleBars, Here(threads=1)).warnings
     assert any("best point: " in warning and "10% of the volume" in warning for warning in told)
 
 

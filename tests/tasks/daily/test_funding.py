@@ -31,13 +31,13 @@ from tasks.backfill.runs import Backfill
 from tasks.backtest.answer import costs_answer
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.daily.account_returns import flow_facts
 from tasks.data.ingest import ingest
 from tasks.models.retrain import retrain
 from tasks.models.training_plan import TrainingRefused
 from tasks.notices.funding import unused_funding
+from tasks.parallel.runner import Here
 from tasks.report.markup import money
 from tasks.run.answers import ModelCode
 from tasks.run.job import Job
@@ -280,7 +280,7 @@ def test_a_changed_rate_is_refused_before_anything_is_staged(tmp_path: Path) -> 
 def test_a_sweep_runs_the_exact_account_with_its_funding(tmp_path: Path) -> None:
     job = a_swap_job(tmp_path)
     point = Point(symbols=SYMBOLS, strategy=RULES, sizing=job.policy.sizing, costs=job.policy.costs)
-    swept = sweep(job, ((point,), FIRST), lambda: MARKET, side_by_side(1))
+    swept = sweep(job, ((point,), FIRST), lambda: MARKET, Here(threads=1))
     tested = backtest(job, Window(strategies=(RULES,), start=FIRST), lambda: MARKET)
     assert tested.charges.funding
     assert swept.results[0].metrics.sharpe_raw == swept.exact.sharpe_raw == tested.net.metrics.sharpe_raw

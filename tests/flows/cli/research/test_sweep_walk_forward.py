@@ -10,8 +10,8 @@ import pytest
 from strategy.account.fees_and_slippage import Costs
 from strategy.evaluation.sharpe import sharpe
 from strategy.kernel.grid import Grid, points
-from tasks.backtest.sweep_chunks import side_by_side
 from tasks.backtest.sweep_walk_forward import WalkedSweep, sweep_walk_forward
+from tasks.parallel.runner import Here
 from tasks.strategies.catalogue import with_parameters
 from testing.markets.bars import TOKEN, FakeBars
 from testing.runs.jobs import SIZING, a_job
@@ -43,7 +43,7 @@ def walked(folder: Path, as_of: date) -> WalkedSweep:
     speeds = tuple(with_parameters(strategy, {"bars": bars}) for bars in ("5", "10", "20", "40"))
     wanted = points(Grid(accounts=(("TOKEN",),), strategies=speeds, sizings=(SIZING,), costs=(Costs(),)))
     job = a_job(folder / str(as_of), ("TOKEN",), as_of)
-    return sweep_walk_forward(job, (wanted, None), lambda: FakeBars(listings=(LONG,)), side_by_side(2))
+    return sweep_walk_forward(job, (wanted, None), lambda: FakeBars(listings=(LONG,)), Here(threads=2))
 
 
 def test_a_pick_is_the_best_of_the_past_alone(tmp_path: Path) -> None:
