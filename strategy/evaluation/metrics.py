@@ -34,6 +34,13 @@ class Metrics:
     win_rate: float | None
     turnover_per_year: float | None
 
+    @property
+    def calmar(self) -> float | None:
+        """Return the Calmar ratio, growth per year over the deepest drawdown (Young 1991); None without either."""
+        if self.cagr is None or not self.max_drawdown:
+            return None
+        return self.cagr / self.max_drawdown
+
 
 def metrics(
     equity: Sequence[float] | FloatArray,

@@ -12,6 +12,7 @@ from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
 from tasks.backtest.run import Backtest
 from tasks.backtest.walk_forward import FoldAnswer
+from tasks.performance.answer import AttributionAnswer, RiskAnswer, attribution_answer, risk_answer
 from tasks.run.answers import Answer, Exact, SleeveAnswer, sleeve_answers
 from tasks.strategies.audit_gate import Subject, audit_state
 
@@ -125,6 +126,8 @@ class BacktestAnswer(Answer):
     net_2x_cost: Metrics
     benchmarks: dict[str, BenchmarkAnswer]
     costs: CostsAnswer
+    attribution: AttributionAnswer
+    risk: RiskAnswer
     capacity: tuple[CapacityAnswer, ...] | None
     sleeves: tuple[SleeveAnswer, ...] = ()
     significance: SignificanceAnswer | None
@@ -154,6 +157,8 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         net_2x_cost=tested.net_2x_cost.metrics,
         benchmarks={name: BenchmarkAnswer(net=benchmark.metrics) for name, benchmark in tested.benchmarks.items()},
         costs=costs_answer(tested.charges, tested.rates),
+        attribution=attribution_answer(tested.assessment),
+        risk=risk_answer(tested.assessment, tested.net.metrics),
         capacity=tuple(CapacityAnswer(capital=each.capital, sharpe=each.sharpe) for each in tested.capacity) or None,
         significance=significance_answer(tested.robustness),
         data_sha256=tested.data_sha256,

@@ -47,10 +47,11 @@ from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
 from tasks.parallel.runner import Runner
+from tasks.performance.assessment import Assessment, Conditions, Rival, assess
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, proven
 from tasks.validation.eligible import Use, remarks, usable
-from tasks.validation.gate import inspect
+from tasks.validation.gate import Gate, inspect
 from tasks.validation.standing_warnings import LOOK_BACK
 
 log = logging.getLogger(__name__)
@@ -98,8 +99,9 @@ class Backtest:
     there is one.
     `trials` counts the configurations tried on these symbols in an overlapping window; None for a baseline, which is no
     trial. `charges` are what the net account paid, at `rates`. `robustness` is None where equity moves on too few days
-    to judge. `would_halt_on` is the day on which the drawdown limit would have halted the account. `bar_warnings` are
-    the warnings about bars, also among `warnings`. `capacity` is empty without market impact.
+    to judge. `assessment` is of the net account, beside the first benchmark. `would_halt_on` is the day on which the
+    drawdown limit would have halted the account. `bar_warnings` are the warnings about bars, also among `warnings`.
+    `capacity` is empty without market impact.
     """
 
     job: Job
@@ -119,6 +121,7 @@ class Backtest:
     charges: Charges
     rates: Rates
     instruments: Mapping[str, Instrument]
+    assessment: Assessment
     capacity: tuple[Capacity, ...] = ()
 
     @property
@@ -160,18 +163,27 @@ def backtest(
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
     job, symbols = with_series(job), usable(job, gate, TESTING)
-    subject = window.strategies[0]
     market = _market(job, symbols, window)
     walks = _walks(job, window, market, (notify, run))
     views = {strategy: _view(job, strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
     terms, quotes = _traded_on(job, symbols, market)
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
-    costs = job.policy.costs
+    return _tested(accounts, window, gate, walks, terms)
+
+
+def _tested(
+    accounts: "_Accounts", window: Window, gate: Gate, walks: Mapping[Strategy, Walk], terms: TradingTerms
+) -> Backtest:
+    """Return the accounts of a backtest, replayed and judged."""
+    job, symbols, market, quotes = accounts.job, accounts.symbols, accounts.market, accounts.quotes
+    subject, costs = window.strategies[0], job.policy.costs
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
     benchmarks = {str(strategy): accounts.run(strategy, str(strategy), costs) for strategy in window.strategies[1:]}
     others = {name: benchmark.replay for name, benchmark in benchmarks.items()}
     trials, found = judged(job, net.replay, others, market.instruments)
+    at, days_a_year = rates(costs, market.instruments), days_per_year(market.instruments)
+    under = Conditions(quotes=quotes, rates=at, days_per_year=days_a_year)
     return Backtest(
         job=job,
         symbols=symbols,
@@ -193,11 +205,17 @@ def backtest(
             *_of_costs(accounts, terms, {str(subject): net.replay, **others}),
         ),
         bar_warnings=gate.standing,
-        charges=charges(net.replay, quotes, days_per_year(market.instruments)),
-        rates=rates(costs, market.instruments),
+        charges=charges(net.replay, quotes, days_a_year),
+        rates=at,
         instruments=market.instruments,
+        assessment=assess(net.replay, _first(others), under),
         capacity=_capacity(accounts, subject, terms),
     )
+
+
+def _first(benchmarks: Mapping[str, Replay]) -> Rival | None:
+    """Return the benchmark that the account is assessed beside."""
+    return next((Rival(name=name, record=record) for name, record in benchmarks.items()), None)
 
 
 def _traded_on(job: Job, symbols: tuple[str, ...], market: "_Market") -> tuple[TradingTerms, QuotesByDate]:

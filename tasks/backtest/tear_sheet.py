@@ -19,6 +19,7 @@ from tasks.backtest.measured import cash_of
 from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
+from tasks.performance.tables import attribution_tables, risk_lines, risk_tables
 from tasks.report.backtest_page import BacktestPage, CostLine
 from tasks.report.backtest_tables import Fold, Measured, Trade, sleeve_lines
 from tasks.report.capacity_curve import CapacityCurve
@@ -68,6 +69,9 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         costs=_costs(tested),
         capacity=_capacity(tested),
         sleeves=sleeve_lines(tested.sleeves),
+        attribution=attribution_tables(tested.assessment),
+        risk=risk_lines(tested.assessment, tested.net.metrics),
+        risk_tables=risk_tables(tested.assessment),
     )
 
 
@@ -194,7 +198,6 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
     return (
         ("Best day", signed_percent(float(returns.max()))),
         ("Worst day", signed_percent(float(returns.min()))),
-        ("1 day in 20 below", signed_percent(float(np.quantile(returns, 0.05)))),
         ("Skewness", figure(shape.skewness)),
         ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
         ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} days"),

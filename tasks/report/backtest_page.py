@@ -68,6 +68,9 @@ class BacktestPage:
     capacity: CapacityCurve | None = None
     sleeves: tuple[SleeveLine, ...] = ()
     """Those of an account that runs several strategies."""
+    attribution: tuple[Table, ...] = ()
+    risk: tuple[Evidence, ...] = ()
+    risk_tables: tuple[Table, ...] = ()
 
 
 def backtest_page(page: BacktestPage) -> str:

@@ -100,6 +100,7 @@ def metrics_table(measured: Sequence[Measured], days: int) -> Table:
         *_above_cash(measured, days),
         ("Sortino ratio", [a_year(figure(column.metrics.sortino), days) for column in measured]),
         ("Deepest drawdown", [share(column.metrics.max_drawdown) for column in measured]),
+        ("Calmar ratio", [a_year(figure(column.metrics.calmar), days) for column in measured]),
         ("Days won", [share(column.metrics.win_rate) for column in measured]),
         (
             "Turnover per year, × equity",

@@ -32,19 +32,27 @@ Workers = Annotated[
 Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Share them between the workers of a Dask cluster.")]
 
 
+SaveResults = Annotated[
+    str | None,
+    typer.Option(metavar="[DIR]", help="Write equity, trades and a report; without a folder, turbodmt-results."),
+]
+Benchmark = Annotated[
+    str | None,
+    typer.Option(metavar="STRATEGY", help="What beta, alpha and crises compare with: hold, or another strategy."),
+]
+
+
 def backtest(
     symbols: Symbols = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
     end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day traded.")] = None,
     capital: Capital = None,
     strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
+    benchmark: Benchmark = None,
     source: Source = None,
     fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
     slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
-    save_results: Annotated[
-        str | None,
-        typer.Option(metavar="[DIR]", help="Write equity, trades and a report; without a folder, turbodmt-results."),
-    ] = None,
+    save_results: SaveResults = None,
     grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
     workers: Workers = None,
     dask: Dask = None,
@@ -61,15 +69,15 @@ def backtest(
     """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
     from flows.cli.calendar_option import with_calendar
 
-    settings = {
+    given = {
         "source": source,
         "symbols": symbols,
         "capital": capital,
         "fee_bps": fee_bps,
         "slippage_bps": slippage_bps,
+        "home": home,
     }
-    given = {**settings, "home": home}
-    window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
+    window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date, benchmark=benchmark)
     swept = GridOptions(file=grid, walk_forward=walk_forward, search=search)
     shared = WorkerOptions(processes=workers, dask=dask)
     if swept == GridOptions():
@@ -93,9 +101,9 @@ def run_backtest(
     from flows.planning.backtest_plan import plan_backtest
     from flows.planning.plan import RequestRefused, between
 
-    names, request = window.strategy, between("backtest", window.start_date, window.end_date)
+    request = between("backtest", window.start_date, window.end_date)
     settings = load(given)
-    strategies = _strategies(settings.strategy if names is None else names, settings)
+    strategies = _strategies(window.named(settings.strategy), settings)
     if workers.asked and not any(strategy.learner for strategy in strategies):
         raise RequestRefused(
             f"{workers.asked} has nothing to share: that takes a strategy that learns, or a sweep; name the file of "

@@ -47,6 +47,8 @@ def run_sweep(
     if file is None:
         option = "--walk-forward" if grid.walk_forward else "--search"
         raise RequestRefused(f"{option} picks points of a grid; name its file with --grid")
+    if window.benchmark is not None:
+        raise RequestRefused(f"--benchmark is {window.benchmark}, but a grid is not compared with one; leave it out")
     request = between("backtest", window.start_date, window.end_date)
     options = {**given, "strategy": window.strategy}
     planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, (None, grid))

@@ -9,11 +9,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowOptions:
-    """The values of --strategy, --start-date and --end-date; None where one was not given."""
+    """The values of --strategy, --start-date, --end-date and --benchmark; None where one was not given."""
 
     strategy: str | None
     start_date: str | None
     end_date: str | None
+    benchmark: str | None = None
+
+    def named(self, default: str) -> str:
+        """Return the names of the strategies, of which the benchmark is the second; `default` where none was given.
+
+        >>> WindowOptions(strategy="rules, trend", start_date=None, end_date=None, benchmark="hold").named("turbo")
+        'rules,hold, trend'
+        """
+        names = default if self.strategy is None else self.strategy
+        if self.benchmark is None:
+            return names
+        subject, *others = names.split(",")
+        return ",".join([subject, self.benchmark, *others])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

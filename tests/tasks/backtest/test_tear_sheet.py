@@ -1,7 +1,9 @@
 """The report of a backtest: its figures are those of its accounts."""
 
+import json
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from strategy.account.state import Account, Snapshot
 from strategy.builtin.registry import HOLD, RULES, TURBO
+from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet
@@ -47,8 +50,14 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
 
 def test_a_short_window_has_no_rolling_panels(tmp_path: Path) -> None:
     window = Window(strategies=(RULES,), start=date(2020, 11, 2))
-    sheet = tear_sheet(backtest(a_job(tmp_path, ("SHARE",), END), window, lambda: PAIR))
+    tested = backtest(a_job(tmp_path, ("SHARE",), END), window, lambda: PAIR)
+    sheet = tear_sheet(tested)
     assert [panel.heading for panel in sheet.picture.panels] == ["Exposure, long less short"]
+    # Nothing was tested beside it.
+    told = {line.name: line.meaning for line in sheet.risk}
+    assert told["Beta and alpha"] == "undefined: no other strategy was tested to compare with"
+    risk = json.loads(backtest_answer(tested, ()).to_json())["risk"]
+    assert (risk["benchmark"], risk["beta"], risk["worst_days"][0]["benchmark"]) == (None, None, None)
 
 
 def test_an_account_that_never_moved_has_no_distribution(pair: Backtest) -> None:
@@ -71,3 +80,52 @@ def test_the_model_is_named_or_told_in_words(pair: Backtest) -> None:
     ]
     sheet = tear_sheet(replace(turbo, folds=(first, prior)))
     assert [fold.trader for fold in sheet.folds] == ["model aaaaaaaaaaaa", "the prior"]
+
+
+def test_the_answer_s_contributions_add_up_to_the_net_result(pair: Backtest) -> None:
+    told = json.loads(backtest_answer(pair, ()).to_json())["attribution"]
+    snapshots = pair.net.replay.snapshots
+    earned = snapshots[-1].equity - snapshots[0].equity
+
+    def total(lines: list[dict[str, str]]) -> Decimal:
+        return sum((Decimal(line["net"]) for line in lines), Decimal(0))
+
+    assert Decimal(told["total"]["net"]) == earned
+    assert total([*told["symbols"].values(), told["cash"]]) == earned
+    assert total([told["long"], told["short"], told["cash"]]) == earned
+    assert total(list(told["regimes"].values())) == earned
+    assert list(told["symbols"]) == ["SHARE", "TOKEN"]
+    assert -Decimal(told["total"]["fees"]) == pair.charges.fees
+    assert -Decimal(told["total"]["financing"]) == pair.charges.financing
+
+
+def test_the_answer_s_risk_is_beside_the_first_benchmark(pair: Backtest) -> None:
+    answer = json.loads(backtest_answer(pair, ()).to_json())
+    risk, net = answer["risk"], answer["net"]
+    assert (risk["benchmark"], risk["level"], risk["trades"]) == ("hold", 0.95, len(pair.net.replay.fills))
+    assert risk["calmar"] == pytest.approx(net["cagr"] / net["max_drawdown"])
+    assert risk["drawdowns"][0]["depth"] == pytest.approx(net["max_drawdown"])
+    assert 0 < risk["value_at_risk"] <= risk["conditional_value_at_risk"]
+    assert 0 < risk["time_in_market"] <= 1
+    assert risk["worst_days"][0]["benchmark"] is not None
+    # The pandemic's fall lies before the window.
+    assert risk["crises"] == []
+    months = risk["monthly_returns"]
+    assert list(months) == [f"2020-{month:02}" for month in range(6, 13)]
+    assert risk["yearly_returns"]["2020"] == pytest.approx(net["total_return"])
+
+
+def test_the_page_shows_both_and_says_what_is_undefined(pair: Backtest) -> None:
+    sheet = tear_sheet(pair)
+    symbols, directions, regimes = sheet.attribution
+    assert [row[0] for row in symbols.rows][-1] == "All"
+    assert {row[-2] for table in sheet.attribution for row in table.rows if row[0] == "All"} == {symbols.rows[-1][-2]}
+    assert {row[0] for row in directions.rows} <= {"Long", "Short", "Cash", "All"}
+    assert {"Bull", "Bear"} & {row[0] for row in regimes.rows}
+    assert [line.name for line in sheet.risk[:4]] == [
+        *("Calmar ratio", "VaR of a day, 95%", "CVaR of a day, 95%", "Beta to hold"),
+    ]
+    drawdowns, worst, crises = sheet.risk_tables
+    assert [row[-2] for row in drawdowns.rows] == ["not yet", "2020-06-12"]
+    assert len(worst.rows) == 5
+    assert (crises.rows, crises.empty) == ((), "None of the listed crises lies wholly within these days.")

@@ -138,7 +138,7 @@ def test_a_figure_a_year_takes_63_days_in_the_table_too(days: int, shown: str) -
     early = {name for name, text in rows.items() if text == "from 63 days on"}
     assert rows["Growth per year"] == shown
     assert rows["Total return"] == "7.0%"
-    assert len(early) == (6 if days < 63 else 0)
+    assert len(early) == (7 if days < 63 else 0)
 
 
 def test_a_long_list_of_trades_shows_both_ends_and_why() -> None:

@@ -1,0 +1,89 @@
+"""The assessment of an account: its attribution, its risk, and how it compares with a benchmark."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from strategy.account.risk_free import risk_free
+from strategy.attribution.contributions import Attribution, attribution
+from strategy.backtest.day_loop import Replay
+from strategy.evaluation.costs import Quotes, Rates
+from strategy.evaluation.crises import CrisisResult, crisis_results
+from strategy.evaluation.drawdown_periods import DrawdownPeriod, drawdown_periods
+from strategy.evaluation.metrics import daily_returns, excess_returns
+from strategy.evaluation.risk import Relative, TailRisk, WorstDay, relative, tail_risk, worst_days
+from strategy.market.bars import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """The benchmark of an assessment: its name and its record on the same days."""
+
+    name: str
+    record: Replay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The assessment of an account; `equity` is that at its first close, and `path` that of every close.
+
+    `benchmark` names what `relative`, the worst days and the crises compare with, None without any. `relative` is also
+    None where the benchmark hardly moves, `tail` for fewer than 20 returns.
+    """
+
+    dates: tuple[date, ...]
+    equity: Decimal
+    path: FloatArray
+    trades: int
+    attribution: Attribution
+    benchmark: str | None
+    relative: Relative | None
+    tail: TailRisk | None
+    worst_days: tuple[WorstDay, ...]
+    drawdowns: tuple[DrawdownPeriod, ...]
+    crises: tuple[CrisisResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What an account traded under: the quotes of its bars, its rates, and the account days in a year."""
+
+    quotes: Quotes
+    rates: Rates
+    days_per_year: int
+
+
+def assess(record: Replay, rival: Rival | None, under: Conditions) -> Assessment:
+    """Return the assessment of an account; returns are of unit values, so that money paid in or out is no return.
+
+    Those compared are above the risk-free rate. Raises RatesMissing.
+    """
+    dates = tuple(snapshot.account.as_of for snapshot in record.snapshots)
+    path = _path(record)
+    returns = daily_returns(path)
+    theirs = None if rival is None else _path(rival.record)
+    return Assessment(
+        dates=dates,
+        equity=record.snapshots[0].equity,
+        path=path,
+        trades=len(record.fills),
+        attribution=attribution(record, under.quotes, under.rates),
+        benchmark=None if rival is None else rival.name,
+        relative=None if theirs is None else _relative((path, theirs), dates, under),
+        tail=tail_risk(returns),
+        worst_days=worst_days(dates[1:], returns, None if theirs is None else daily_returns(theirs)),
+        drawdowns=drawdown_periods(dates, path),
+        crises=crisis_results(dates, path, theirs),
+    )
+
+
+def _relative(paths: tuple[FloatArray, FloatArray], dates: tuple[date, ...], under: Conditions) -> Relative | None:
+    cash = risk_free(under.rates.financing, dates)
+    ours, theirs = (excess_returns(path, cash) for path in paths)
+    return relative(ours, theirs, under.days_per_year)
+
+
+def _path(record: Replay) -> FloatArray:
+    return np.array([float(snapshot.unit_value) for snapshot in record.snapshots])
