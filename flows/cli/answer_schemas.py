@@ -18,10 +18,12 @@ from tasks.backfill.answer_model import BackfillAnswer
 from tasks.backtest.answer import BacktestAnswer
 from tasks.backtest.sweep_answer_model import SweepAnswer
 from tasks.broker.takeover_plan import AdoptAnswer
+from tasks.data.quality import QualityAnswer
 from tasks.data.stored_bars import BarsAnswer
 from tasks.data.universe import UniverseAnswer
 from tasks.digest.sending import DigestAnswer
 from tasks.models.retrain import TrainAnswer
+from tasks.models.trial_list import TrialsAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
 from tasks.operations.adopt_defaults import AdoptedDefaultsAnswer
 from tasks.operations.cash_flows import CancelledFlowsAnswer, CashFlowsAnswer
@@ -65,6 +67,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "models": ModelsAnswer,
     "positions import": CashFlowsAnswer,
     "promote": PromoteAnswer,
+    "quality": QualityAnswer,
     "report": ReportAnswer,
     "report --index": IndexAnswer,
     "resume": HaltAnswer,
@@ -73,6 +76,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "strategies accept": AcceptedAnswer,
     "strategies new": NewStrategyAnswer,
     "train": TrainAnswer,
+    "trials": TrialsAnswer,
     "twin": TwinAnswer,
     "universe": UniverseAnswer,
     "watch": WatchAnswer,

@@ -30,6 +30,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "train": "Train a challenger; the gate promotes or refuses it.",
         "models": "List the models, and who trades.",
         "promote": "Let a model or the prior trade by hand.",
+        "trials": "List what was tried, and what luck would show.",
         "twin": "Fit synthetic market paths, and show how faithful.",
         "audit": "Prove that nothing looks ahead, and that days repeat.",
     },
@@ -43,6 +44,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Look after bars": {
         "bars": "List the published bars, or forget a source's.",
         "import": "Pass a file or a source through the gate.",
+        "quality": "Show what the gate checked, and what failed.",
         "universe": "Say which symbols might be held, and when.",
     },
     "Book by hand": {
@@ -75,6 +77,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "train": ("train", "train --source yahoo --symbols SPY,TLT,GLD"),
     "models": ("models", "models --json"),
     "promote": ("promote prior --reason 'it lost on fresh bars'",),
+    "trials": ("trials", "trials --account crypto --last 100", "trials --symbols SPY,TLT --json"),
     "twin": ("twin --symbols ^GSPC",),
     "audit": ("audit lookahead --strategy trend.py", "audit parity --strategy rules", "audit headline"),
     "init": ("init",),
@@ -84,6 +87,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "doctor": ("doctor",),
     "bars": ("bars", "bars forget file:old.csv"),
     "import": ("import bars.csv", "import bars.csv --accept SPY:2020-03-16 --reason 'a real day'"),
+    "quality": ("quality", "quality --source yahoo --symbols SPY --last 100"),
     "universe": ("universe --source binance", "universe members.csv --source yahoo"),
     "deposit": ("deposit 5000 --reason savings",),
     "withdraw": ("withdraw 1000",),

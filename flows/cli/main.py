@@ -15,6 +15,7 @@ import typer
 from flows.cli.console import STOPPED, fail
 from flows.cli.data.bars import bars
 from flows.cli.data.import_bars import import_bars
+from flows.cli.data.quality import quality
 from flows.cli.data.universe import universe
 from flows.cli.help_text import TaskGroup, examples, next_steps
 from flows.cli.operate.digest import digest
@@ -34,6 +35,7 @@ from flows.cli.set_option import SettingsCommand
 from flows.cli.strategies.accept import accept
 from flows.cli.strategies.listing import strategies
 from flows.cli.strategies.new import new
+from flows.cli.strategies.trials import trials
 from flows.cli.streams import open_closed_streams
 from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
@@ -96,7 +98,7 @@ AMOUNTS = frozenset({"deposit", "withdraw"})
 #: The commands that take --set.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(deposit, withdraw, positions, cancel, delist, status, digest, halt, resume, up, watch, doctor),
+    *(trials, quality, deposit, withdraw, positions, cancel, delist, status, digest, halt, resume, up, watch, doctor),
 )
 for _command in COMMANDS:
     _class = ResultsCommand if _command is backtest else SettingsCommand

@@ -47,6 +47,30 @@ class Acceptance:
             raise ValueError(f"{self.symbol}: accepting the bar of {self.day} needs a reason; say why it is right")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedDay:
+    """How many symbols of a source were checked on a day (UTC), and by how many checks in all."""
+
+    day: date
+    source: str
+    symbols: int
+    checks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCheck:
+    """An expectation that the bars of a symbol broke on a day (UTC), and the number of its findings."""
+
+    day: date
+    source: str
+    symbol: str
+    expectation: str
+    findings: int
+
+
+#: Rows of one source or of all, and of some symbols or of all.
+_CHOSEN = "($source IS NULL OR source = $source) AND ($symbols IS NULL OR list_contains($symbols, symbol))"
+
 _VALIDATIONS = Table(
     name="validations",
     key=("run_id", "source", "symbol", "expectation"),
@@ -131,7 +155,53 @@ def accept(connection: Connection, acceptance: Acceptance) -> None:
     )
 
 
+def acceptances(
+    connection: Connection, source: str | None = None, symbols: Sequence[str] | None = None
+) -> tuple[Acceptance, ...]:
+    """Return the bars accepted by hand, of one source or all and of some symbols or all, newest bar first."""
+    return read_all(
+        connection,
+        Acceptance,
+        "SELECT source, symbol, open_time AS day, reason, accepted_at FROM acceptances "  # noqa: S608 - a constant of ours
+        f"WHERE {_CHOSEN} ORDER BY open_time DESC, source, symbol",
+        _chosen(source, symbols),
+    )
+
+
+def checked_days(
+    connection: Connection, source: str | None, symbols: Sequence[str] | None, last: int
+) -> tuple[CheckedDay, ...]:
+    """Return the newest days of checks by source, newest first: at most `last` rows, of these symbols or of all."""
+    return read_all(
+        connection,
+        CheckedDay,
+        "SELECT checked_at::DATE AS day, source, count(DISTINCT symbol)::INTEGER AS symbols, "  # noqa: S608 - as above
+        "count(*)::INTEGER AS checks FROM validations "
+        f"WHERE {_CHOSEN} GROUP BY ALL ORDER BY day DESC, source LIMIT $last",
+        {**_chosen(source, symbols), "last": last},
+    )
+
+
+def failed_checks(
+    connection: Connection, source: str | None, symbols: Sequence[str] | None, since: date | None
+) -> tuple[FailedCheck, ...]:
+    """Return what failed since the day, included; nothing if it is None. Of several runs on a day the worst counts."""
+    return read_all(
+        connection,
+        FailedCheck,
+        "SELECT checked_at::DATE AS day, source, symbol, expectation, max(findings)::INTEGER AS findings "  # noqa: S608
+        f"FROM validations WHERE NOT passed AND checked_at::DATE >= $since AND {_CHOSEN} "
+        "GROUP BY ALL ORDER BY day DESC, source, symbol, expectation",
+        {**_chosen(source, symbols), "since": since},
+    )
+
+
 def accepted(connection: Connection, source: str, symbol: str) -> set[date]:
     """Return the dates whose bars were accepted by hand."""
     select = "SELECT open_time FROM acceptances WHERE source = ? AND symbol = ?"
     return set(column(connection, select, [source, symbol]))
+
+
+def _chosen(source: str | None, symbols: Sequence[str] | None) -> dict[str, object]:
+    """Return the values of `_CHOSEN`."""
+    return {"source": source, "symbols": None if symbols is None else list(symbols)}

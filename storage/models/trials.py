@@ -8,6 +8,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from storage.database import Connection, transaction
+from storage.typed_rows import read_all, scalar
 from strategy.evaluation.deflated_sharpe import TrialLog
 
 
@@ -87,6 +88,29 @@ def tried(connection: Connection, trial: Trial) -> TrialLog:
         [trial.account_version, symbols, end, start, start, end],
     ).fetchall()
     return TrialLog(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
+
+
+def newest(connection: Connection, symbols: Sequence[str] | None, last: int) -> tuple[Trial, ...]:
+    """Return the newest trials on exactly these symbols, or (None) of all, newest first and at most `last` of them."""
+    return read_all(
+        connection,
+        Trial,
+        'SELECT symbols, start_date AS start, end_date AS "end", config, recorded_at, sharpe, days, account_version '
+        "FROM trials WHERE $symbols IS NULL OR symbols = $symbols "
+        "ORDER BY recorded_at DESC, symbols, start_date, end_date, sharpe DESC NULLS LAST, config_sha256 LIMIT $last",
+        {"symbols": _listed(symbols), "last": last},
+    )
+
+
+def counted(connection: Connection, symbols: Sequence[str] | None) -> int:
+    """Return how many trials there are on exactly these symbols, or (None) in all."""
+    select = "SELECT count(*) FROM trials WHERE $symbols IS NULL OR symbols = $symbols"
+    return scalar(connection, int, select, {"symbols": _listed(symbols)}) or 0
+
+
+def _listed(symbols: Sequence[str] | None) -> str | None:
+    """Return symbols as the table has them."""
+    return None if symbols is None else json.dumps(sorted(set(symbols)))
 
 
 def configurations(connection: Connection) -> tuple[str, ...]:

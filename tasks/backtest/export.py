@@ -1,5 +1,6 @@
 """Files of a backtest: equity and trades as Parquet, and the report."""
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -33,24 +34,25 @@ TRADE_COLUMNS = (
 )
 
 
-def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
+def save(tested: Backtest, folder: Path, at: datetime) -> tuple[str, ...]:
     """Write equity.parquet, trades.parquet and report.html, each whole or not at all; return their paths.
 
-    Record where the report lies, too: the page of all accounts links to it. Raises StoreError.
+    Record where the report lies, too, as saved `at` the instant: the page of all accounts links to it. Raises
+    StoreError.
     """
     equity = reports.write_table(folder, "equity.parquet", equity_table(tested))
     trades = reports.write_table(folder, "trades.parquet", trades_table(tested))
     report = reports.write(folder, "report.html", backtest_page(tear_sheet(tested)))
     with connect(tested.job.home) as store:
-        saved_backtests.record(store, _saved(tested, report))
+        saved_backtests.record(store, _saved(tested, report, at))
     return str(equity), str(trades), str(report)
 
 
-def _saved(tested: Backtest, report: Path) -> SavedBacktest:
+def _saved(tested: Backtest, report: Path, at: datetime) -> SavedBacktest:
     strategy = tested.job.policy.strategy
     return SavedBacktest(
         report=str(report),
-        saved_at=tested.job.now,
+        saved_at=at,
         source=tested.job.source,
         symbols=tested.symbols,
         strategy=strategy.name,

@@ -122,10 +122,11 @@ def run_backtest(
     tested = run_planned(planned, Window(strategies=strategies, start=request.since), run)
     if results is None:
         return backtest_answer(tested, ())
+    from flows.config.wall_clock import clock
     from flows.scheduling.accounts_page import rewritten
 
     with rewritten(planned.job.home):
-        files = save(tested, results)
+        files = save(tested, results, clock())
     return backtest_answer(tested, files)
 
 

@@ -29,7 +29,7 @@ def run(job: Job, market: FakeBars = PAIR) -> Backtest:
 
 def test_the_reason_of_a_trade_is_its_decision(tmp_path: Path) -> None:
     tested = run(a_job(tmp_path / "home", PAIR.symbols(), END))
-    trades = pd.read_parquet(save(tested, tmp_path / "results")[1])
+    trades = pd.read_parquet(save(tested, tmp_path / "results", tested.job.now)[1])
     assert len(trades) > 10
     held = {snapshot.account.as_of: snapshot for snapshot in tested.net.replay.snapshots}
     for trade in trades.itertuples():

@@ -49,7 +49,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job = replace(job, policy=replace(job.policy, costs=replace(job.policy.costs, instruments=stated)))
     tested = backtest(job, window, lambda: PAIR)
     opened = folder / "opened.html"
-    html = Path(save(tested, folder)[2]).read_text(encoding="utf-8")
+    html = Path(save(tested, folder, job.now)[2]).read_text(encoding="utf-8")
     # Drawn for a wide screen and a narrow one.
     assert html.count("<title>Capacity: net Sharpe ratio by capital</title>") == 2
     # Folded rows have no width: the list of trades is measured open.
