@@ -20,6 +20,8 @@ _MAX_PAGES = 100
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 #: The market opened in September 2019.
 _FIRST_MS = (datetime(2019, 9, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
+#: What `deliveryDate` is of a contract without an end: Christmas of 2100.
+_NEVER_MS = (datetime(2100, 12, 25, 8, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 FUTURES = BinanceMarket(
     name="binance-futures",
@@ -51,7 +53,8 @@ class BinanceFutures:
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
         """Return perpetual futures with the exchange's lot, tick and order limits, and sessions around the clock.
 
-        Raises SourceRefused for a symbol that is not listed or expires, and SourceUnavailable.
+        One whose delisting is announced or past has the day of its delivery as `listed_to`. Raises SourceRefused for a
+        symbol that is not listed or expires, and SourceUnavailable.
         """
         for symbol in symbols:
             kind = self._market.listing(symbol).get("contractType")
@@ -60,7 +63,10 @@ class BinanceFutures:
                     f"{symbol} is no perpetual future at {self.name} but {kind}; name one that does not expire, for "
                     "example BTCUSDT"
                 )
-        return tuple(replace(instrument, perpetual=True) for instrument in self._market.instruments(symbols))
+        return tuple(
+            replace(instrument, perpetual=True, listed_to=self._last_day(instrument.symbol))
+            for instrument in self._market.instruments(symbols)
+        )
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
         """Return the newest day that has ended by both `now` and the exchange's clock; raises SourceUnavailable."""
@@ -84,6 +90,19 @@ class BinanceFutures:
         """
         end_ms = (request.until.astimezone(UTC) - _EPOCH) // _MILLISECOND
         return {symbol: self._payments(symbol, since, end_ms) for symbol, since in request.since.items()}
+
+    def _last_day(self, symbol: str) -> date | None:
+        """Return the last day on which the contract trades; None if its end is not announced. Raises SourceUnavailable.
+
+        Once a delisting is announced, `deliveryDate` is its instant.
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Delist-Schedule
+        """
+        stated = self._market.listing(symbol).get("deliveryDate")
+        if stated is None or stated == _NEVER_MS:
+            return None
+        if not isinstance(stated, int) or not _FIRST_MS < stated < _NEVER_MS:
+            raise unexpected(stated, f"the deliveryDate of {symbol}")
+        return (_EPOCH + (stated - 1) * _MILLISECOND).date()
 
     def _payments(self, symbol: str, since: datetime | None, end_ms: int) -> tuple[FundingRate, ...]:
         start_ms = _FIRST_MS if since is None else (since.astimezone(UTC) - _EPOCH) // _MILLISECOND

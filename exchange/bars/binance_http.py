@@ -99,8 +99,16 @@ def _judged(error: Any, symbol: str) -> Exception:
     if judgement is Judgement.OPEN:
         return Transient(said)
     if code == _UNKNOWN_SYMBOL:
-        return SourceRefused(f"binance lists no symbol {symbol}; check the spelling, for example BTCUSDT")
+        return SourceRefused(unlisted("binance", symbol))
     return SourceRefused(f"binance refused the request for {symbol or 'its time'} ({said}); check the symbol and dates")
+
+
+def unlisted(market: str, symbol: str) -> str:
+    """Return what is said of a symbol that the market does not list, or no longer."""
+    return (
+        f"{market} lists no symbol {symbol}; check the spelling, for example BTCUSDT; one that it listed until now is "
+        "delisted: leave it out of symbols, and say what became of it with `turbodmt delist`"
+    )
 
 
 def _wait_s(headers: Mapping[str, str], said: str) -> float:

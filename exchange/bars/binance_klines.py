@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from exchange.bars.binance_http import WEIGHT_LIMIT, answer, public_client
+from exchange.bars.binance_http import WEIGHT_LIMIT, answer, public_client, unlisted
 from exchange.brokers.symbol_rules import market_rules
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.sessions.closing_times import last_closed
@@ -128,7 +128,7 @@ class BinanceBars:
             except (KeyError, TypeError) as error:
                 raise unexpected(info, f"the filters of {symbol}") from error
         if symbol not in self._listed:
-            raise SourceRefused(f"{self.name} lists no symbol {symbol}; check the spelling, for example BTCUSDT")
+            raise SourceRefused(unlisted(self.name, symbol))
         return self._listed[symbol]
 
     @cached_property

@@ -21,6 +21,8 @@ _SPELLINGS = {
     # The R packages tidyquant and quantmod write just `adjusted`.
     "adj_close": ("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjusted", "adj"),
     "currency": ("currency", "ccy"),
+    # Not `delisted`, which some write of the last session and others of the day after it.
+    "listed_to": ("listedto", "lastsession"),
 }
 _KNOWN = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
 #: Columns of Investing.com's downloads, normalised: the close is called price.

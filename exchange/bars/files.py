@@ -27,9 +27,9 @@ class FileBars:
     """Bars of one file, read once and only for the symbols requested.
 
     `symbol` names the bars of a file without a symbol column; if there is one, it selects a single symbol. Columns:
-    date, open, high, low, close and, optionally, symbol, volume, adj_close and currency, in any case and usual
-    spelling; others that hold numbers are the user's own,
-    under their names after OWN. A date is the day as written, whatever time and zone follow it. Text that is not a
+    date, open, high, low, close and, optionally, symbol, volume, adj_close, currency and listed_to, the last session of
+    a symbol that is delisted, in any case and usual spelling; others that hold numbers are the user's own, under their
+    names after OWN. A date is the day as written, whatever time and zone follow it. Text that is not a
     number becomes NaN and is kept in a column UNREAD of the frame, an empty date is NaT: the data gate reports both.
     Rows out of order are sorted if their dates are distinct, and a column MOVED marks them.
 
@@ -45,6 +45,7 @@ class FileBars:
         self._symbol = symbol
         self._known: dict[str, pd.DataFrame] = {}
         self._currency: dict[str, str | None] = {}
+        self._listed_to: dict[str, date | None] = {}
         self.name = f"file:{self._path}"
 
     def symbols(self) -> tuple[str, ...]:
@@ -55,7 +56,7 @@ class FileBars:
         return self._in_file
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """Return instruments with the calendar inferred from each symbol's dates, and the currency in the file.
+        """Return instruments with the calendar inferred from each symbol's dates, and currency and end in the file.
 
         Raises SourceRefused for a symbol that is not in the file.
         """
@@ -65,6 +66,7 @@ class FileBars:
                 symbol=symbol,
                 calendar=infer_calendar(symbol, rows["open_time"].to_numpy()),
                 currency=self._currency[symbol],
+                listed_to=self._listed_to[symbol],
             )
             for symbol, rows in bars.items()
         )
@@ -108,6 +110,7 @@ class FileBars:
             for symbol, rows in _by_symbol(self._path, new, self._table(new)).items():
                 self._known[symbol] = _frame(self._path, symbol, rows)
                 self._currency[symbol] = _currency(self._path, symbol, rows)
+                self._listed_to[symbol] = _listed_to(self._path, symbol, rows)
         return {symbol: self._known[symbol] for symbol in symbols}
 
     def _table(self, symbols: tuple[str, ...]) -> pa.Table:
@@ -148,6 +151,25 @@ def _currency(path: Path, symbol: str, table: pa.Table) -> str | None:
             "so convert them to one or give each a symbol of its own"
         )
     return next(iter(named), None)
+
+
+def _listed_to(path: Path, symbol: str, table: pa.Table) -> date | None:
+    """Return the last session that the symbol's rows state, None if they state none.
+
+    Raises SourceRefused if they state several, or one before their last date.
+    """
+    if "listed_to" not in table.column_names:
+        return None
+    days = sorted(set(stamps(path, symbol, table["listed_to"]).dropna().dt.date))
+    if not days:
+        return None
+    last = stamps(path, symbol, table["date"]).max().date()
+    if len(days) > 1 or days[0] < last:
+        raise SourceRefused(
+            f"{path}: listed_to of {symbol} is {' and '.join(map(str, days[:3]))}, and its last bar is of {last}; "
+            "state one last session in all its rows, or leave the column empty while it is listed"
+        )
+    return days[0]
 
 
 def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:

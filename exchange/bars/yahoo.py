@@ -21,6 +21,8 @@ from strategy.market.instruments import Calendar, Instrument
 #: `Ticker.history(auto_adjust=False)` does; its attribute `currency` is that of the prices, if Yahoo reports it.
 History = Callable[[str, date | None], pd.DataFrame]
 
+log = logging.getLogger(__name__)
+
 _TIMEOUT_S = 10.0
 _PRICES = ["Open", "High", "Low", "Close"]
 _CRYPTO = re.compile(r"-(USD|USDT|EUR|GBP|BTC)$")
@@ -68,22 +70,38 @@ class YahooBars:
     def fetch(self, request: BarRequest) -> pd.DataFrame:
         """Return the requested bars that are closed by request.now.
 
-        Raises SourceRefused for a symbol of which Yahoo has no bar at all, and SourceUnavailable after bounded retries.
+        A symbol that had bars before and gets no answer, while another does, has no rows: Yahoo answers for a ticker
+        that is gone as for one that it cannot serve now. Raises SourceRefused for a symbol of which Yahoo has no bar at
+        all, and SourceUnavailable after bounded retries.
         """
-        parts = [self._bars(symbol, request) for symbol in request.since]
+        parts: list[pd.DataFrame] = []
+        failed: list[SourceUnavailable] = []
+        for symbol, since in request.since.items():
+            try:
+                # After one failure, others get one try: all of them may come from a network that is down.
+                parts.append(self._bars(symbol, request, 1 if failed else self._tries))
+            except SourceUnavailable as failure:
+                if since is None:
+                    raise
+                failed.append(failure)
+        if not parts:
+            raise failed[0]
+        for silent in failed:
+            log.warning("%s.", silent)
         bars: pd.DataFrame = pd.concat(parts, ignore_index=True)[list(BAR_COLUMNS)]
         return bars
 
-    def _bars(self, symbol: str, request: BarRequest) -> pd.DataFrame:
+    def _bars(self, symbol: str, request: BarRequest, tries: int) -> pd.DataFrame:
         since = request.since[symbol]
         try:
             # Always fetch until today: later splits are needed to compute the price at which a bar was traded.
-            frame = retried(lambda: self._history(symbol, since), self._sleep, self._tries)
+            frame = retried(lambda: self._history(symbol, since), self._sleep, tries)
         except Transient as failure:
-            within = "at the first try" if self._tries == 1 else f"within {self._tries} tries"
+            within = "at the first try" if tries == 1 else f"within {tries} tries"
+            gone = "" if since is None else "; if it is delisted, `turbodmt delist` says what became of it"
             raise SourceUnavailable(
                 f"yahoo did not answer for {symbol} {within} (last: {failure}); check the symbol's "
-                "spelling and the network, or try again later"
+                f"spelling and the network, or try again later{gone}"
             ) from failure
         currency = spelled(frame.attrs.get("currency"))
         if currency:

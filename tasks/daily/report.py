@@ -13,7 +13,6 @@ from storage.errors import StoreError
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger import runs
-from strategy.account.state import EntryKind
 from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes, impacted
 from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
@@ -22,6 +21,7 @@ from tasks.daily.account_state import account_config
 from tasks.daily.drift import DriftAnswer, drift_facts, drift_sentences, edges, look_at
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
+from tasks.notices.delistings import settled_delistings, silent_symbols
 from tasks.notices.excess_rates import ratio_left_out
 from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
@@ -31,7 +31,7 @@ from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.backtest_tables import sleeve_lines, sleeves_table
 from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
-from tasks.report.markup import Table, exactly, money
+from tasks.report.markup import Table
 from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult
 from tasks.run.job import PAPER, Job
@@ -66,7 +66,7 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
         *_terms_given(job),
         *_refused(job),
         *_outside(job),
-        *_paid_out(job),
+        *_delistings(job),
         *_missed(job),
         *missed_since_last_answer(job),
         *unmoved(job),
@@ -136,15 +136,11 @@ def _outside(job: Job) -> list[str]:
     ]
 
 
-def _paid_out(job: Job) -> list[str]:
-    """Return a sentence of each position that a delisting has paid out on the day."""
+def _delistings(job: Job) -> list[str]:
+    """Return a sentence of each position that a delisting settled on the day, and of each symbol that went silent."""
     with connect(job.home) as store:
-        entries = ledger.entries_on(store, job.account, job.as_of)
-    return [
-        f"{entry.symbol} is delisted: {exactly(-entry.quantity)} of it paid out for {money(entry.cash)}"
-        for entry in entries
-        if entry.kind is EntryKind.DELISTING
-    ]
+        silent = silent_symbols(store, job.account, job.as_of)
+        return [*settled_delistings(store, job.account, job.as_of), *silent.values()]
 
 
 def unmoved(job: Job) -> list[str]:

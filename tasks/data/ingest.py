@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 
 from exchange.ports import BarRequest, BarSource, SourceRefused
@@ -100,12 +101,8 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
         overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
         held = position_store.held_since(store, job.account, last_days=MOST_DAYS_HELD)
     # Properties inferred from a recorded file may change with every bar added to it, and querying it is cheap.
-    asked = (
-        tuple(symbol for symbol in job.symbols if symbol not in known or not known[symbol].money)
-        if source.streaming
-        else job.symbols
-    )
     bars = source.fetch(BarRequest(since=_since(source, job, overlap, held), until=until, now=job.now))
+    asked = _unsettled(job, known, bars) if source.streaming else job.symbols
     # Queried after the bars, since a source may state the currency with them; other known fields of a symbol stay.
     stated = source.instruments(asked) if asked else ()
     fresh = tuple(
@@ -113,6 +110,20 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
         for instrument in stated
     )
     return _Delivery(bars=bars, fresh=_as_stated(job, known, fresh), known=known)
+
+
+def _unsettled(job: Job, known: Mapping[str, Instrument], bars: pd.DataFrame) -> tuple[str, ...]:
+    """Return the symbols that a streaming source is asked about, each of which costs a request.
+
+    Those are unknown, of an unknown currency, without a bar of the day, or once stated to have ended.
+    """
+    last = bars.groupby("symbol")["open_time"].max()
+    reached = {str(symbol) for symbol in last.index[last >= np.datetime64(job.as_of, "us")]}
+    return tuple(
+        symbol
+        for symbol in job.symbols
+        if symbol not in known or not known[symbol].money or symbol not in reached or known[symbol].listed_to
+    )
 
 
 def _still_listed(job: Job) -> Job:
@@ -166,10 +177,20 @@ def _staged(job: Job, delivery: _Delivery) -> dict[str, int]:
 
 
 def _completed(known: Instrument | None, stated: Instrument) -> Instrument:
-    """Return the known instrument with the currency that its source states; the stated one if none is known."""
+    """Return the known instrument with the currency and the end that its source states; the stated one if none is.
+
+    What a person has said of its delisting stays.
+    """
     if known is None:
         return stated
-    return replace(known, base=stated.base, quote=stated.quote, currency=stated.currency, perpetual=stated.perpetual)
+    return replace(
+        known,
+        base=stated.base,
+        quote=stated.quote,
+        currency=stated.currency,
+        perpetual=stated.perpetual,
+        listed_to=stated.listed_to if known.last_price is None else known.listed_to,
+    )
 
 
 def _since(

@@ -19,6 +19,7 @@ from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import OPEN_STATES, OrderState
 from strategy.market.findings import FRESH
 from tasks.daily.drift import drift, drift_sentences
+from tasks.notices.delistings import silent_symbols
 from tasks.notices.missed_orders import missed_among, sentences
 from tasks.run.answers import MODEL_FAULTS, Answer
 from tasks.run.runs import DAILY
@@ -122,11 +123,8 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             f"`turbodmt resume --account {account} --reason TEXT`",
         )
     day = _last(store, account)
-    left = drift_sentences(drift(store, account, day), account) if day else ()
-    if left:
-        yield Concern(
-            key=f"drift:{account}", text=f"{account} no longer does what its past led to expect: {'; '.join(left)}"
-        )
+    if day is not None:
+        yield from _of_newest_day(store, account, day)
     if is_live(record):
         expected, last = _expected(store, account, now), _last(store, account)
         if expected is not None and last is not None and last < expected:
@@ -135,6 +133,17 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
                 text=f"{account} stands at {last}, and the bars of {expected} closed more than "
                 f"{PATIENCE / timedelta(hours=1):.0f} hours ago; see whether its schedule is active and a worker runs",
             )
+
+
+def _of_newest_day(store: Connection, account: str, day: date) -> Iterator[Concern]:
+    """Yield a concern for each symbol that has gone silent, and one if the account has left its limits."""
+    for symbol, said in silent_symbols(store, account, day).items():
+        yield Concern(key=f"silent:{account}:{symbol}", text=f"{said}; or leave it out of the account's symbols")
+    left = drift_sentences(drift(store, account, day), account)
+    if left:
+        yield Concern(
+            key=f"drift:{account}", text=f"{account} no longer does what its past led to expect: {'; '.join(left)}"
+        )
 
 
 def _over(store: Connection, record: RunRecord, now: datetime) -> bool:

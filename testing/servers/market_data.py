@@ -72,6 +72,7 @@ class FakeBinance:
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     funding: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     expiring: frozenset[str] = frozenset()
+    delivered_ms: Mapping[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         fake = self
@@ -150,7 +151,11 @@ class FakeBinance:
 
     def _contract(self, symbol: str) -> dict[str, Any]:
         kind = "CURRENT_QUARTER" if symbol in self.expiring else "PERPETUAL"
-        return _listing(symbol) | {"contractType": kind}
+        # A contract without an end is delivered in 2100.
+        delivered_ms = self.delivered_ms.get(symbol, 4_133_404_800_000)
+        over = delivered_ms <= int(self.server_time.timestamp() * 1000)
+        status = "SETTLING" if over else "TRADING"
+        return _listing(symbol) | {"contractType": kind, "deliveryDate": delivered_ms, "status": status}
 
     def _page(self, klines: list[Kline], parameters: dict[str, str]) -> tuple[int, Any]:
         if parameters.get("interval") != "1d":

@@ -61,6 +61,32 @@ def test_bars_and_instruments_are_those_of_the_futures_market():
     assert (instrument.lot, instrument.shortable) == (D("0.00001"), True)
 
 
+@pytest.mark.parametrize(
+    ("delivered", "listed_to", "status"),
+    [
+        (datetime(2021, 1, 8, 9, tzinfo=UTC), date(2021, 1, 8), "SETTLING"),
+        (datetime(2021, 1, 9, tzinfo=UTC), date(2021, 1, 8), "SETTLING"),
+        (datetime(2021, 1, 20, 9, tzinfo=UTC), date(2021, 1, 20), "TRADING"),
+        (datetime(2100, 12, 25, 8, tzinfo=UTC), None, "TRADING"),
+    ],
+    ids=["past", "at midnight", "announced", "never"],
+)
+def test_a_contract_whose_delivery_is_stated_has_a_last_day(delivered, listed_to, status):
+    with fake() as server:
+        server.delivered_ms = {"BTCUSDT": round(delivered.timestamp() * 1000)}
+        market = source(server)
+        (instrument,) = market.instruments(("BTCUSDT",))
+        assert market._market.listing("BTCUSDT")["status"] == status
+    assert instrument.listed_to == listed_to
+
+
+def test_a_delivery_that_is_no_instant_is_no_answer():
+    with fake() as server:
+        server.delivered_ms = {"BTCUSDT": 0}
+        with pytest.raises(SourceUnavailable, match="deliveryDate of BTCUSDT"):
+            source(server).instruments(("BTCUSDT",))
+
+
 def test_the_spot_market_has_no_funding():
     with fake() as server:
         assert isinstance(source(server), FundingSource)
@@ -74,7 +100,7 @@ def test_symbols_that_expire_or_are_not_listed_are_refused():
             SourceRefused, match=r"BTCUSDT_210326 is no perpetual future .* but CURRENT_QUARTER; name one"
         ):
             source(server).instruments(("BTCUSDT_210326",))
-        with pytest.raises(SourceRefused, match="binance-futures lists no symbol NONE; check the spelling"):
+        with pytest.raises(SourceRefused, match=r"lists no symbol NONE; check the spelling.*`turbodmt delist`"):
             source(server).instruments(("NONE",))
 
 

@@ -421,3 +421,16 @@ def test_columns_of_equal_names_dates_and_lists_are_left_out(tmp_path):
     assert tuple(bars.columns) == (*BAR_COLUMNS, "own:rank")
     twice = written(tmp_path, "date,open,high,low,close,eps,eps\n2020-01-02,1,4,0.5,2,3,4\n")
     assert tuple(everything(FileBars(twice, "A")).columns) == BAR_COLUMNS
+
+
+def test_the_last_session_of_a_delisted_symbol_is_read(tmp_path):
+    rows = "symbol,date,open,high,low,close,listed_to\n"
+    bars = "A,2020-01-02,1,1,1,1,{0}\nA,2020-01-03,1,1,1,1,{0}\nB,2020-01-02,1,1,1,1,\n"
+    source = FileBars(written(tmp_path, rows + bars.format("2020-01-06")))
+    ends = {instrument.symbol: instrument.listed_to for instrument in source.instruments(("A", "B"))}
+    assert ends == {"A": date(2020, 1, 6), "B": None}
+    assert tuple(everything(source, "A").columns) == BAR_COLUMNS
+    for text in ("2020-01-02", "2020-01-06\nA,2020-01-07,1,1,1,1,2020-01-07"):
+        wrong = FileBars(written(tmp_path, rows + bars.format(text)))
+        with pytest.raises(SourceRefused, match=r"listed_to of A is 2020-01-0.*and its last bar is of 2020-01-0"):
+            wrong.instruments(("A",))

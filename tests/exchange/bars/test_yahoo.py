@@ -111,6 +111,21 @@ def test_no_answer_after_five_tries_is_one_sentence() -> None:
     assert waits == [1.0, 2.0, 4.0, 8.0]
 
 
+def test_a_known_symbol_without_an_answer_does_not_keep_the_others_from_theirs() -> None:
+    """Yahoo says the same of a ticker that is gone and of a network that is down: then no symbol has an answer."""
+    monday = date(2020, 8, 24)
+    both = BarRequest(since={"GONE": monday, "SPLIT": monday}, until=FRIDAY_NIGHT.date(), now=FRIDAY_NIGHT)
+    bars = source(*[Transient("404")] * 5, WEEK).fetch(both)
+    assert set(bars["symbol"]) == {"SPLIT"}
+    waits: list[float] = []
+    with pytest.raises(SourceUnavailable, match=r"for GONE within 5 tries .*; if it is delisted, `turbodmt delist`"):
+        source(*[Transient("404")] * 6, waits=waits).fetch(both)
+    assert len(waits) == 4
+    new = BarRequest(since={"NEW": None, "SPLIT": monday}, until=FRIDAY_NIGHT.date(), now=FRIDAY_NIGHT)
+    with pytest.raises(SourceUnavailable, match=r"for NEW within 5 tries .*try again later$"):
+        source(*[Transient("404")] * 5, WEEK).fetch(new)
+
+
 def test_a_symbol_without_any_bar_is_refused() -> None:
     with pytest.raises(SourceRefused, match="yahoo has no bar of SPLIT; check the spelling"):
         source(pd.DataFrame()).fetch(request())

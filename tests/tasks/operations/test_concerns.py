@@ -63,6 +63,15 @@ def test_an_account_is_overdue_half_a_day_after_a_bar_that_it_did_not_see(job: J
     assert concern.text.startswith("daily stands at 2020-06-12, and the bars of 2020-06-13 closed more than 12 hours")
 
 
+def test_a_symbol_that_went_silent_is_told_with_what_ends_it(job: Job) -> None:
+    with connect(job.home) as store:
+        store.execute("UPDATE decisions SET status = 'stale', reason = 'last bar is 8 days old' WHERE symbol = 'SHARE'")
+    (concern,) = look(job.home, at(FRIDAY))
+    assert concern.key == "silent:daily:SHARE"
+    assert concern.text.startswith("SHARE: its last bar is 8 days old, and its source does not say that it is delisted")
+    assert "`turbodmt delist SHARE --account daily --on DATE --price P`" in concern.text
+
+
 def test_shares_alone_are_not_expected_on_a_weekend(job: Job) -> None:
     with connect(job.home) as store:
         known = instruments.load(store, job.source, job.symbols)
