@@ -1,72 +1,31 @@
 """False alarms of the checks of a live account on noise, and how long they take to see what has gone wrong.
 
     .venv/bin/python benchmarks/days/drift.py [--accounts 50] [--paths 400]
+    .venv/bin/python benchmarks/days/drift.py --unseen --first-seed 5000 [--past-days 2520] [--data FOLDER]
 
 Each account has a past of five years (or `--past-days`) and lives twenty years of noise from the same process, judged
 on every day by the band, the costs and the shift that its past has frozen. Seed n is account n. The interval resamples
-accounts, since the years of one share their past.
+accounts, since the years of one share their past. `--unseen` measures false alarms alone, on processes by which no
+limit was chosen; with `--data`, also on real days of the development bars, drawn in blocks.
 """
 
 import argparse
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.days.drift_noise import SEEN, SHARPE, UNSEEN, VOLATILITY, YEAR, Noise, Process, real
 from strategy.drift.band import Band, frozen_band, outside
 from strategy.drift.cost import evidence, frozen_limit
 from strategy.drift.looks import Check, Looks
 from strategy.drift.shift import Reference, frozen_reference, shifts
 from strategy.market.bars import FloatArray
 
-YEAR, YEARS, SYMBOLS = 252, 20, 5
-SHARPE, VOLATILITY = 0.8, 0.01
-KINDS = ("independent normal days", "fat tails (t, 5)", "clustered volatility and autocorrelation")
-FILLED = 0.6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
-    """Log returns of an account (T,) and its symbols (T, S), and the excess cost of days with fills (T,), else NaN."""
-
-    account: FloatArray
-    symbols: FloatArray
-    excess: FloatArray
-
-
-def noise(kind: str, days: int, seed: int) -> Noise:
-    """Noise of an account whose Sharpe ratio is 0.8; the last kind is GARCH(0.05, 0.93), t (8), and AR(1) of 0.1."""
-    random = np.random.default_rng(seed)
-    if kind == KINDS[0]:
-        drawn = random.normal(size=(days, SYMBOLS + 2))
-    else:
-        tail = 5 if kind == KINDS[1] else 8
-        drawn = random.standard_t(tail, size=(days, SYMBOLS + 2)) * math.sqrt((tail - 2) / tail)
-    own, common, symbols = drawn[:, 0], drawn[:, 1], drawn[:, 2:]
-    if kind == KINDS[2]:
-        scale = _clustered(common)
-        own, common, symbols = own * scale, common * scale, symbols * scale[:, None]
-    account = 0.7 * common + math.sqrt(0.51) * own
-    if kind == KINDS[2]:
-        for day in range(1, days):
-            account[day] += 0.1 * account[day - 1]
-    costs = np.where(random.random(days) < FILLED, random.standard_t(4, size=days) * 0.0015, np.nan)
-    return Noise(
-        account=VOLATILITY * (account + SHARPE / math.sqrt(YEAR)),
-        symbols=VOLATILITY * (0.7 * common[:, None] + math.sqrt(0.51) * symbols),
-        excess=costs,
-    )
-
-
-def _clustered(shocks: FloatArray) -> FloatArray:
-    """The GARCH(0.05, 0.93) deviation of each day, 1 on average."""
-    variance, result = 1.0, np.empty(len(shocks))
-    for day, shock in enumerate(shocks):
-        result[day] = math.sqrt(variance)
-        variance = 0.02 + 0.05 * variance * shock * shock + 0.93 * variance
-    return result
+YEARS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,21 +75,17 @@ def rate(hit: FloatArray) -> str:
     return f"{by_account.mean():.1%} ({low:.1%} to {high:.1%})"
 
 
-def false_alarms(options: argparse.Namespace, cost: float) -> list[Frozen]:
+def false_alarms(options: argparse.Namespace, cost: float, kinds: Mapping[str, Process]) -> list[Frozen]:
     """Prints the rates on each kind of noise; returns the expectations of the last kind."""
-    print("| noise | account years | band | cost | shift | any |\n|---|---|---|---|---|---|")
+    print("| noise | account years | band | cost | shift | any |\n|---|---|---|---|---|---|", flush=True)
     held: list[Frozen] = []
-    for kind in KINDS:
+    for kind, process in kinds.items():
         held, hits = [], []
-        for seed in range(options.accounts):
-            seen = noise(kind, options.past_days + YEARS * YEAR, seed)
+        for seed in range(options.first_seed, options.first_seed + options.accounts):
+            seen = process(options.past_days + YEARS * YEAR, seed)
             looks = Looks(year_days=YEAR, seed=seed, paths=options.paths)
             held.append(frozen(seen, options.past_days, looks, cost))
-            live = Noise(
-                account=seen.account[options.past_days :],
-                symbols=seen.symbols[options.past_days :],
-                excess=seen.excess[options.past_days :],
-            )
+            live = seen.after(options.past_days)
             hits.append([np.isfinite(days) for days in alarms(held[-1], live).values()])
         each = np.array(hits, dtype=np.float64)
         shown = [rate(each[:, number]) for number in range(len(Check))]
@@ -148,20 +103,20 @@ FAULTS: dict[str, tuple[float, float, float, int, tuple[Check, ...]]] = {
 }
 
 
-def detection(held: Sequence[Frozen], past_days: int, kind: str) -> None:
+def detection(held: Sequence[Frozen], past_days: int, process: Process) -> None:
     """Prints the median time to the first alarm of these checks, and what share of accounts has one in a year."""
     print("\n| fault | check | seen within a year | median time |\n|---|---|---|---|")
     for fault, (scale, sharpe, dearer, years, checks) in FAULTS.items():
         firsts = []
         for seed, each in enumerate(held):
-            drawn = noise(kind, past_days + years * YEAR, seed + 10_000)
+            drawn = process(past_days + years * YEAR, seed + 10_000)
             shift = VOLATILITY * (sharpe - SHARPE * scale) / math.sqrt(YEAR)
             live = Noise(
-                account=(drawn.account * scale + shift)[past_days:],
-                symbols=(drawn.symbols * scale)[past_days:],
-                excess=(drawn.excess + dearer)[past_days:],
+                account=drawn.account * scale + shift,
+                symbols=drawn.symbols * scale,
+                excess=drawn.excess + dearer,
             )
-            found = alarms(each, live)
+            found = alarms(each, live.after(past_days))
             firsts.append(min(float((found[check] + YEAR * np.arange(years)).min()) for check in checks))
         share, median = np.mean(np.array(firsts) <= YEAR), float(np.median(firsts))
         said = f"{median:.0f} account days" if median <= YEAR else f"{median / YEAR:.1f} years"
@@ -170,16 +125,22 @@ def detection(held: Sequence[Frozen], past_days: int, kind: str) -> None:
 
 
 def main() -> None:
-    """Prints both tables as Markdown."""
+    """Prints the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=50)
     parser.add_argument("--paths", type=int, default=400)
     parser.add_argument("--past-days", type=int, default=1_260)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--unseen", action="store_true", help="processes by which no limit was chosen")
+    parser.add_argument("--data", type=Path, help="folder with the development bars")
     options = parser.parse_args()
     started = time.perf_counter()
     cost = frozen_limit(Looks(year_days=YEAR, seed=7, paths=20_000))
-    held = false_alarms(options, cost)
-    detection(held, options.past_days, KINDS[2])
+    if options.unseen or options.data:
+        false_alarms(options, cost, {**UNSEEN, **(real(options.data) if options.data else {})})
+    else:
+        held = false_alarms(options, cost, SEEN)
+        detection(held, options.past_days, [*SEEN.values()][-1])
     print(f"\n{time.perf_counter() - started:,.0f} s", flush=True)
 
 

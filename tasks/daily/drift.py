@@ -23,7 +23,13 @@ from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes
 from strategy.drift import cost
 from strategy.drift.band import Band, outside
-from strategy.drift.looks import FALSE_ALARMS_A_YEAR, Check, year_of
+from strategy.drift.looks import (
+    FALSE_ALARMS_A_YEAR,
+    FALSE_ALARMS_AFTER_SHORT_PAST,
+    LONG_PAST_DAYS,
+    Check,
+    year_of,
+)
 from strategy.drift.shift import WINDOW_DAYS, BoolArray, shifts
 from strategy.market.session_dates import account_dates
 from tasks.daily.account_state import account_config
@@ -163,8 +169,8 @@ def drift_sentences(found: DriftAnswer | None, account: str) -> tuple[str, ...]:
     if found is None:
         return ()
     luck = (
-        f"luck alone makes one of the checks of an account say so in at most {FALSE_ALARMS_A_YEAR:.0%} of years; "
-        f"{{}}, then go on, or `turbodmt halt --account {account} --reason TEXT`"
+        f"luck alone makes one of the checks of an account say so in {_false_alarms(found)}; {{}}, then go on, or "
+        f"`turbodmt halt --account {account} --reason TEXT`"
     )
     said = []
     for check in found.left:
@@ -172,6 +178,14 @@ def drift_sentences(found: DriftAnswer | None, account: str) -> tuple[str, ...]:
         told, remedy = _told(check.check, check.left)
         said.append(f"{told}; {luck.format(remedy)}")
     return tuple(said)
+
+
+def _false_alarms(found: DriftAnswer) -> str:
+    """Return in how many years luck raises an alarm, in words: more after a past that is short."""
+    first, last = found.past_from, found.past_until
+    if first is not None and last is not None and (last - first).days >= LONG_PAST_DAYS:
+        return f"at most {FALSE_ALARMS_A_YEAR:.0%} of years"
+    return f"up to {FALSE_ALARMS_AFTER_SHORT_PAST:.0%} of years, as its past has fewer than ten"
 
 
 def drift_facts(found: DriftAnswer | None) -> tuple[tuple[str, str], ...]:

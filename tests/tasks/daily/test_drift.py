@@ -96,7 +96,12 @@ def test_a_loss_beyond_the_band_is_a_concern_with_values_limit_and_remedy(lived:
     assert found.left.on == calm  # type: ignore[attr-defined]
     (concern,) = (each for each in look(lived.home, now, {"daily"}) if each.key == "drift:daily")
     assert f"the band was left on {calm}: equity free of deposits 5,000.00 against a lower edge of" in concern.text
-    assert "at most 5% of years" in concern.text
+    assert "in up to 9% of years, as its past has fewer than ten; " in concern.text
+    with connect(lived.home) as store:
+        told = drift(store, "daily", calm + timedelta(days=1))
+    assert told is not None
+    older = told.model_copy(update={"past_from": OPENED - timedelta(days=3_640)})
+    assert "in at most 5% of years; " in drift_sentences(older, "daily")[0]
     assert "`turbodmt halt --account daily --reason TEXT`" in concern.text
     status = account_status(lived.home, "daily").json_values()["drift"]
     assert status["checks"][0]["left"]["value"] == 5_000.0
