@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -11,13 +11,14 @@ SECRET = "s3cr3t-word"
 
 
 @contextmanager
-def receiver(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the webhook's address, and what was posted to it; it answers with the status."""
+def receiver(status: int = 200, before: Callable[[], object] = lambda: None) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the webhook's address, and what was posted to it; it answers with the status, after `before`."""
     posted: list[Any] = []
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            before()
             self.send_response(status)
             self.end_headers()
 

@@ -1,9 +1,15 @@
 """The watchdog under a real Prefect: concerns are told once, over loopback, and no secret is told with them."""
 
 import logging
+import os
+import re
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
@@ -11,12 +17,27 @@ from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
+from exchange.sessions.closing_times import last_closed
+from flows.config.settings import load
+from flows.config.wall_clock import clock
 from flows.scheduling.alerts import BLOCK, WEBHOOK, notify
 from flows.scheduling.automations import PREFIX, ensure, wanted
+from flows.scheduling.digests import tell_overdue
 from flows.watchdog import MEMORY, changes, remember, watchdog
+from storage.database import connect
+from strategy.market.instruments import Calendar
 from tasks.operations.concerns import Concern
+from testing.markets.bars import Listing
 from testing.servers.webhook import SECRET, receiver
-from tests.flows.conftest import Run
+from tests.flows.conftest import Ended, Run, write_bars
+
+#: Tells what is overdue of an account of a home, in a process of its own.
+TELL = """import sys
+from flows.config.settings import load
+from flows.config.wall_clock import clock
+from flows.scheduling.digests import tell_overdue
+tell_overdue(load({"home": sys.argv[1]}), {"daily"}, clock())
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -151,3 +172,104 @@ def test_a_disk_that_is_nearly_full_keeps_nobody_from_looking(
     found = {check["name"]: check for check in run("doctor", "--json").answer["checks"]}
     assert (found["disk"]["ok"], found["prefect server"]["ok"]) == (False, True)
     assert found["worker"]["detail"] == "0 online in the pool turbodmt"
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the server, which runs are told, and which has no block before and after."""
+    with get_client(sync_client=True) as client:
+        monkeypatch.setenv("PREFECT_API_URL", str(client.api_url))
+        yield str(client.api_url)
+        for document in client.read_block_documents():
+            if document.name == BLOCK:
+                client.delete_block_document(document.id)
+
+
+@pytest.fixture
+def day() -> date:
+    """The newest day whose time is over."""
+    return last_closed(Calendar.ALWAYS, clock() - timedelta(hours=12))
+
+
+@pytest.fixture
+def lived(run: Run, tmp_path: Path, day: date) -> Callable[[str], Ended]:
+    """Runs the day of an account that holds one token."""
+    path = tmp_path / "bars.csv"
+    first = day - timedelta(days=60)
+    write_bars(path, Listing(symbol="TOKEN", calendar=Calendar.ALWAYS, first=first, last=day, seed=7))
+    asked = ("--source", f"file:{path}", "--strategy", "hold", "--calendar", "24/7", "--as-of", day, "--json")
+    return lambda account: run("daily", *asked, "--account", account)
+
+
+def save_block(address: str) -> None:
+    """A person creates the block, as the documents say."""
+    CustomWebhookNotificationBlock(
+        name="alerts",
+        url=address,
+        json_data={"title": "{{subject}}", "text": "{{body}}"},
+        headers=None,
+        cookies=None,
+        allow_private_urls=True,
+    ).save(BLOCK, overwrite=True)
+
+
+def digests(posted: list[Any]) -> list[str]:
+    """The accounts of the digests among the messages."""
+    return [message["title"].split()[-1] for message in posted if re.fullmatch(r"TurboDMT: \w+", message["title"])]
+
+
+def test_a_digest_goes_through_a_block_once_from_the_day_or_else_from_the_watchdog(
+    served: str, lived: Callable[[str], Ended], home: Path, day: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lived("late").code == 0
+    # A server that does not say whether there is a block leaves the day to the next look.
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    tell_overdue(load({"home": home}), {"late"}, clock())
+    monkeypatch.setenv("PREFECT_API_URL", served)
+    with receiver() as (address, posted):
+        save_block(address)
+        assert [lived("daily").code, lived("daily").code] == [0, 0]
+        assert digests(posted) == ["daily"]
+        for _ in range(2):
+            watchdog(home=home, accounts=["daily", "late"])
+    assert digests(posted) == ["daily", "late"]
+    assert posted[0]["text"].startswith(f"daily, {day:%a} {day}: equity 10,000.00, its first day")
+    assert all(SECRET.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_block_that_refuses_a_digest_is_told_of_and_gets_no_second_one(
+    served: str, lived: Callable[[str], Ended], home: Path, day: date
+) -> None:
+    with receiver(500) as (bad, refused), receiver() as (good, posted):
+        save_block(bad)
+        end = lived("daily")
+        said = f"the digest of {day} could not be sent; `turbodmt digest --account daily --as-of {day}` prints it"
+        assert (end.code, end.answer["warnings"][-1], len(refused)) == (0, said, 1)
+        assert SECRET not in end.out + end.err
+        save_block(good)
+        with connect(home) as store:
+            store.execute("UPDATE digests SET claimed_at = claimed_at - INTERVAL 1 HOUR")
+        watchdog(home=home, accounts=["daily"])
+    (told,) = posted
+    assert digests(posted) == []
+    assert f"the digest of {day} may not have arrived" in told["text"]
+
+
+def test_a_process_that_is_killed_while_it_sends_has_sent_at_most_once(
+    served: str, lived: Callable[[str], Ended], home: Path
+) -> None:
+    assert lived("daily").code == 0
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def kill() -> None:
+        processes[0].kill()
+
+    with receiver(before=kill) as (deadly, arrived), receiver() as (good, posted):
+        save_block(deadly)
+        processes.append(subprocess.Popen([sys.executable, "-W", "ignore", "-c", TELL, str(home)], env=os.environ))
+        assert processes[0].wait(timeout=120) < 0
+        save_block(good)
+        watchdog(home=home, accounts=["daily"])
+    assert (digests(arrived), digests(posted)) == (["daily"], [])
+    with connect(home) as store:
+        assert store.execute("SELECT count(*), count(sent_at) FROM digests").fetchall() == [(1, 0)]
