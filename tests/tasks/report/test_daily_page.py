@@ -1,8 +1,11 @@
 """The report pages: closed to the outside, safe against what they show, legible on a desk and in a hand."""
 
+import math
+import os
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
@@ -13,7 +16,7 @@ from tasks.report.backtest_page import backtest_page
 from tasks.report.backtest_tables import Measured, metrics_table
 from tasks.report.daily_page import daily_page
 from tasks.report.markup import Table, exactly, render
-from testing.runs.reports import a_backtest_page, a_daily_page
+from testing.runs.reports import a_backtest_page, a_daily_page, a_picture
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:"
 HOSTILE = "</td></style><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>\"'&"
@@ -185,3 +188,49 @@ def test_a_page_fits_the_screen_in_a_real_browser(browser: Browser, width_px: in
         tab.set_content(page)
         assert tab.evaluate("document.documentElement.scrollWidth") == width_px
     tab.close()
+
+
+def with_a_band(days: int) -> str:
+    """A daily page whose picture has a band from its third day on: it opens from the equity of the second."""
+    picture = a_picture(days)
+    since = range(1, days - 1)
+    low = (math.nan, math.nan, *(10_000.0 - 90.0 * math.sqrt(day) for day in since))
+    high = (math.nan, math.nan, *(10_000.0 + 8.0 * day + 90.0 * math.sqrt(day) for day in since))
+    return daily_page(replace(a_daily_page(), picture=replace(picture, band=(low, high))))
+
+
+@pytest.mark.browser
+def test_the_expected_band_is_seen_on_every_screen_by_day_and_by_night(browser: Browser, tmp_path: Path) -> None:
+    pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    page = tmp_path / "day.html"
+    page.write_text(with_a_band(60), encoding="utf-8")
+    seen: list[str] = []
+    tab = browser.new_page()
+    tab.on("request", lambda request: seen.append(request.url))
+    tab.on("console", lambda message: seen.append(message.text))
+    tab.on("pageerror", lambda error: seen.append(str(error)))
+    tab.goto(page.as_uri())
+    fills = set()
+    for width_px in (390, 820, 1280):
+        tab.set_viewport_size({"width": width_px, "height": 900})
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert tab.evaluate("document.documentElement.scrollWidth") == width_px
+            (chart,) = (
+                one for one in tab.locator("svg", has=tab.locator("path.td-expected")).all() if one.is_visible()
+            )
+            outer, inner = chart.bounding_box(), chart.locator("path.td-expected").bounding_box()
+            assert outer is not None
+            assert inner is not None
+            assert inner["width"] > 0.6 * outer["width"]
+            assert outer["x"] < inner["x"] < inner["x"] + inner["width"] < outer["x"] + outer["width"]
+            assert outer["y"] < inner["y"] < inner["y"] + inner["height"] < outer["y"] + outer["height"]
+            assert chart.get_by_text("expected band").is_visible()
+            fills.add(chart.locator("path.td-expected").evaluate("one => getComputedStyle(one).fill"))
+            pictures.mkdir(parents=True, exist_ok=True)
+            tab.screenshot(path=pictures / f"band-{width_px}-{scheme}.png", full_page=True)
+    tab.close()
+    # The path in its own colour, one by day and one by night; `none` and black would be no band.
+    assert len(fills) == 2
+    assert not fills & {"none", "rgb(0, 0, 0)"}
+    assert seen == [page.as_uri()]
