@@ -88,7 +88,7 @@ def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
     steps = BackfillSteps(
         fill=fill,
         report=partial(report, served_at=served_at(settings.home)),
-        reporter=lambda account: ProgressReporter(account, progress_artifact(account)),
+        reporter=lambda account: ProgressReporter(account, progress_artifact(account, f"Days of {account}")),
     )
     with rewritten(settings.home):
         answer = worked(settings, wanted, steps)

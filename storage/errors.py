@@ -109,11 +109,25 @@ def named_system_failures(path: Path) -> Iterator[None]:
         raise failure from error
 
 
+def interrupted(error: RuntimeError) -> bool:
+    """Return whether DuckDB has ended a statement for Ctrl-C, which it raises as an error of Python's own.
+
+    >>> interrupted(RuntimeError("Query interrupted")), interrupted(RuntimeError("dictionary changed size"))
+    (True, False)
+    """
+    text = str(error)
+    return "Query interrupted" in text
+
+
 @contextmanager
 def named_database_failures(path: Path) -> Iterator[None]:
-    """Raise an error of DuckDB in the block as StoreError if the disk is its cause."""
+    """Raise an error of DuckDB in the block as StoreError if the disk is its cause, and Ctrl-C as KeyboardInterrupt."""
     try:
         yield
+    except RuntimeError as error:
+        if interrupted(error):
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         failure = from_database(error, path)
         if failure is None:

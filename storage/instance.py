@@ -66,6 +66,10 @@ def close_connection(path: Path, connection: duckdb.DuckDBPyConnection, *, broke
             instance.root.execute("DETACH store")
         except duckdb.Error:
             broken = True
+        except RuntimeError:
+            # Ctrl-C has interrupted it: the next connection attaches the file anew.
+            _end(path)
+            raise
         if broken:
             _end(path)
 

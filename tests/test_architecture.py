@@ -41,7 +41,7 @@ SPELT = {
         ),
         *("'ephemeral Prefect API server' in text", "'401 Unauthorized' in text"),
     ],
-    "storage/errors.py": ["'Could not set lock' not in text", *["sign in text"] * 3],
+    "storage/errors.py": ["'Could not set lock' not in text", "'Query interrupted' in text", *["sign in text"] * 3],
     "tasks/report/markup.py": ["'.' in text"],
     "tasks/report/scales.py": ["text == '0.0%'"],
 }

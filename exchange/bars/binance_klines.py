@@ -16,6 +16,7 @@ from exchange.brokers.symbol_rules import market_rules
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.sessions.closing_times import last_closed
 from strategy.market.instruments import Calendar, Instrument
+from strategy.work_progress import FETCHING, counted
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TIMEOUT_S = 10.0
@@ -97,7 +98,8 @@ class BinanceBars:
         Raises SourceRefused for a symbol that is not listed, and SourceUnavailable after bounded retries.
         """
         closed_before = min(request.now.astimezone(UTC), self.server_time())
-        rows = [row for symbol in request.since for row in self._klines(symbol, request, _milliseconds(closed_before))]
+        asked = counted(request.since, FETCHING, len(request.since))
+        rows = [row for symbol in asked for row in self._klines(symbol, request, _milliseconds(closed_before))]
         frame = pd.DataFrame(rows, columns=["symbol", "open_time", "open", "high", "low", "close", "volume"])
         frame["open_time"] = pd.to_datetime(frame["open_time"].astype("int64"), unit="ms").astype("datetime64[us]")
         frame["open_time"] = frame["open_time"].dt.normalize()

@@ -16,6 +16,7 @@ from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavail
 from exchange.retries import TRIES, Transient, retried
 from exchange.sessions.closing_times import last_closed
 from strategy.market.instruments import Calendar, Instrument
+from strategy.work_progress import FETCHING, counted
 
 #: Function that returns the frame of a symbol from a first date (None: its whole history) until today, as yfinance's
 #: `Ticker.history(auto_adjust=False)` does; its attribute `currency` is that of the prices, if Yahoo reports it.
@@ -76,12 +77,12 @@ class YahooBars:
         """
         parts: list[pd.DataFrame] = []
         failed: list[SourceUnavailable] = []
-        for symbol, since in request.since.items():
+        for symbol in counted(request.since, FETCHING, len(request.since)):
             try:
                 # After one failure, others get one try: all of them may come from a network that is down.
                 parts.append(self._bars(symbol, request, 1 if failed else self._tries))
             except SourceUnavailable as failure:
-                if since is None:
+                if request.since[symbol] is None:
                     raise
                 failed.append(failure)
         if not parts:

@@ -13,6 +13,8 @@ import typer
 
 from flows.cli.colours import failure, warning
 from flows.cli.text_table import table
+from flows.runs.interrupts import ctrl_c_came
+from flows.runs.work_progress import work_told
 from strategy.exit_codes import Exit, exit_code
 
 if TYPE_CHECKING:
@@ -53,11 +55,14 @@ def run_dialogue(answer: Callable[[], str]) -> None:
 
 def _finish(produce: Callable[[], str], as_json: bool) -> None:
     try:
-        text = produce()
+        with work_told():
+            text = produce()
     # During a prompt, Ctrl-C and Ctrl-D raise Abort.
     except (typer.Abort, KeyboardInterrupt):
         fail(STOPPED, Exit.STOPPED, as_json)
     except Exception as error:  # noqa: BLE001 - the last stop: whatever happened becomes an exit code
+        if ctrl_c_came():
+            fail(STOPPED, Exit.STOPPED, as_json)
         code = exit_code(error)
         if code is Exit.BUG:
             traceback.print_exc(file=sys.stderr)

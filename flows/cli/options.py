@@ -1,8 +1,12 @@
-"""Options shared by several commands."""
+"""Options shared by several commands, and the question that `--yes` answers."""
 
+import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from strategy.exit_codes import UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 # Not a Path, which would read "" as the current folder.
@@ -28,3 +32,26 @@ AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed 
 Account = Annotated[str, typer.Option(metavar="NAME", help="The account in the ledger.")]
 Capital = Annotated[str | None, typer.Option(metavar="MONEY", help="Money that the account starts with.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")]
+
+
+class Deed(StrEnum):
+    """The actions on an account or on the bars of a source."""
+
+    FORGET = "forget"
+
+
+Doing = Annotated[Deed | None, typer.Argument(metavar="forget", help="Forget one. Without it, all are listed.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
+
+
+def demand_yes(yes: bool, question: str) -> None:
+    """Return if `yes` was given or the question is answered with yes: what is forgotten cannot be brought back.
+
+    Raises UsageError.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; give --yes if it is meant")
+    if not typer.confirm(question, err=True):
+        raise UsageError("nothing was forgotten")

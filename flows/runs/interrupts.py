@@ -10,6 +10,23 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Set once Ctrl-C has come.
+_CTRL_C = threading.Event()
+
+
+def remember_ctrl_c() -> None:
+    """Have Ctrl-C noted before it raises KeyboardInterrupt, in the main thread of a process that is a command."""
+
+    def noted(number: int, frame: FrameType | None) -> None:
+        _CTRL_C.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, noted)
+
+
+def ctrl_c_came() -> bool:
+    """Return whether Ctrl-C has come: a library that it interrupts may raise an error of its own."""
+    return _CTRL_C.is_set()
 
 
 @contextmanager

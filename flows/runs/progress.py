@@ -51,8 +51,6 @@ class ProgressReporter:
             self._line = self._bar.add_task(account, total=None)
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
         return self
 
     def __exit__(
@@ -80,6 +78,8 @@ class ProgressReporter:
             self._expected = True
             self._write(f"{self._account}: {expected(progress, now_s - self._begun_s)}")
         if self._bar:
+            # Until the first day, the bars that are fetched may be counted by another bar.
+            self._bar.start()
             what = f"{self._account} {progress.as_of}"
             self._bar.update(self._line, completed=progress.done, total=progress.days, description=what)
         elif ended or now_s - self._lined_s >= LINE_S:

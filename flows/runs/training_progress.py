@@ -132,13 +132,18 @@ def training_told() -> Iterator[None]:
         if isinstance(step, TrainingAhead):
             bar.console.print(in_words(step), highlight=False)
             return
+        # Until the first training begins, another bar may be shown.
+        bar.start()
         if pace.heard(step, time.monotonic()):
             bar.reset(line)
         said = f"{pace.rate:.1f} steps/s, {pace.left}" if pace.rate else ""
         bar.update(line, description=named(step), completed=step.step, total=step.most, visible=True, pace=said)
 
-    with bar, listening(heard):
-        yield
+    try:
+        with listening(heard):
+            yield
+    finally:
+        bar.stop()
 
 
 def _write(text: str) -> None:

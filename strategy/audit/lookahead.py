@@ -21,6 +21,7 @@ from strategy.signals.har import VolatilityEstimator
 from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
 from strategy.signals.outlook import look_back, symbol_signals
 from strategy.signals.strategies import Strategy
+from strategy.work_progress import WorkName, counted
 
 Market = Mapping[str, Bars]
 
@@ -62,7 +63,8 @@ def lookahead(claim: Claim, bars: Market, days: Sequence[date], seed: int) -> Ch
     Values must be equal; NaN is equal to NaN.
     """
     differences = []
-    for number, day in enumerate(days):
+    work = WorkName(name=f"Look-ahead audit, {claim.check} of {claim.subject}", unit="dates")
+    for number, day in enumerate(counted(days, work, len(days))):
         past = bars_until(bars, day)
         retold = {
             "bars that end that day": past,

@@ -43,6 +43,20 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 @contextmanager
+def also_listening(listener: Listener) -> Iterator[None]:
+    """Call the listener for every step inside the block, after the one outside of it, if there is one."""
+    outer = _LISTENER.get()
+
+    def heard(said: TrainingStep | TrainingAhead) -> None:
+        if outer is not None:
+            outer(said)
+        listener(said)
+
+    with listening(heard):
+        yield
+
+
+@contextmanager
 def one_of(training: int, trainings: int) -> Iterator[None]:
     """Report the steps inside the block as those of this training, out of so many."""
     listener = _LISTENER.get()

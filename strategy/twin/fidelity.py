@@ -11,6 +11,7 @@ from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.twin.generator import Twin, common_period, simulate
 from strategy.twin.stylised_facts import fact_labels, joint_returns, measured
+from strategy.work_progress import WorkName, counted
 
 #: Fraction of the bootstrap samples inside the band.
 LEVEL = 0.95
@@ -50,7 +51,7 @@ def facts(bars: Mapping[str, Bars], twin: Twin, *, paths: int, seed: int) -> tup
     """
     if paths < 1:
         raise ValueError(f"{paths} paths were requested; give at least 1")
-    draws = np.random.default_rng(seed).spawn(paths)
+    draws = counted(np.random.default_rng(seed).spawn(paths), WorkName(name="Twin", unit="paths"), paths)
     return judge(bars, (simulate(twin, rows=len(twin), seed=draw) for draw in draws), seed=seed)
 
 
@@ -69,7 +70,10 @@ def judge(bars: Mapping[str, Bars], paths: Iterable[Mapping[str, Bars]], *, seed
     if not simulated:
         raise ValueError("the twin was judged by no path; give at least one")
     draw = np.random.default_rng([seed, SAMPLES])
-    samples = [measured(returns[resampled_rows(len(returns), draw)], year) for _ in range(SAMPLES)]
+    samples = [
+        measured(returns[resampled_rows(len(returns), draw)], year)
+        for _ in counted(range(SAMPLES), WorkName(name="Band of the real bars", unit="samples"), SAMPLES)
+    ]
     low, high = np.quantile(np.array(samples), [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0], axis=0)
     values = np.stack([measured(returns, year), low, high, np.median(np.array(simulated), axis=0)], axis=-1)
     return tuple(

@@ -12,6 +12,7 @@ from exchange.ports import BarRequest, BarSource
 from storage.database import connect
 from strategy.audit.lookahead import Checked, Market
 from strategy.market.instruments import Instrument
+from strategy.work_progress import WorkName, counted
 from tasks.audit.parity_case import KEPT, Case
 from tasks.daily.account_days import next_day
 from tasks.daily.account_state import account_config, quotes_since, state_at
@@ -40,7 +41,8 @@ def late_parity(cases: Sequence[Case], source: BarSource, bars: Market) -> tuple
     days = cases[0].days[-DAYS:]
     differences: Differences = {case.name: [] for case in cases}
     lived = 0
-    for number, day in enumerate(days):
+    work = WorkName(name="Parity audit, late bars", unit="days")
+    for number, day in enumerate(counted(days, work, len(days))):
         present = [symbol for symbol in sorted(bars) if np.datetime64(day, "D") in _dates(bars, symbol)]
         jobs = {case.name: (case, job) for case in cases for job in case.jobs if job.as_of == day}
         divided = number % 2 == 1 and len(present) > 1

@@ -25,6 +25,7 @@ from strategy.backtest.fill_quotes import fill_quotes
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
+from strategy.work_progress import WorkName, counted
 from tasks.audit.late_passes import late_parity
 from tasks.audit.parity_case import KEPT, Case
 from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted
@@ -110,7 +111,8 @@ def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) 
 
 def _run_daily(cases: Sequence[Case], open_source: OpenSource) -> None:
     """Run every day of every account by the steps of the daily run; ingest and validate once a day for all accounts."""
-    for number in range(len(cases[0].jobs)):
+    days = len(cases[0].jobs)
+    for number in counted(range(days), WorkName(name="Parity audit", unit="days"), days):
         ingest(cases[0].jobs[number], open_source)
         barred = validate(cases[0].jobs[number]).barred
         for case in cases:

@@ -19,6 +19,7 @@ from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point
 from strategy.kernel.grid_accounts import Swept
 from strategy.market.instruments import account_days_per_year
+from strategy.work_progress import WorkName, WorkStep, told
 from tasks.backtest.sweep import (
     Accounts,
     Searched,
@@ -107,6 +108,7 @@ class Sampler:
         self._study.tell(asked.trial, value)
 
 
+SEARCH = WorkName(name="Search", unit="points")
 #: Points tried at a time, on every machine: what is asked next depends on what has been told.
 BATCH = 8
 #: After so many combinations of a batch that were known already the next are drawn evenly, and after so many it ends.
@@ -145,6 +147,7 @@ def search(job: Job, space: Space, order: SearchOrder, open_source: Callable[[],
     market = market_of(gate.job, order.start, gate.usable)
     sampler, traded = Sampler(space.axes, order.seed), dict[Point, SearchedPoint]()
     while len(traded) < order.count:
+        told(WorkStep(work=SEARCH, done=len(traded), total=order.count))
         asked = _asked(sampler, space, gate.usable, (traded, min(BATCH, order.count - len(traded))))
         fresh = tuple(dict.fromkeys(point for _, point in asked if point is not None and point not in traded))
         if not fresh:
@@ -154,6 +157,7 @@ def search(job: Job, space: Space, order: SearchOrder, open_source: Callable[[],
         for one, point in asked:
             ratio = None if point is None else traded[point].metrics.sharpe
             sampler.tell(one, -inf if ratio is None else ratio)
+    told(WorkStep(work=SEARCH, done=order.count, total=order.count))
     warnings = (*gate.warnings, *chosen_in_hindsight(market.instruments), *_fewer(len(traded), order.count))
     swept = replace(
         gathered(gate.job, market, warnings, _accounts(traded, market)),

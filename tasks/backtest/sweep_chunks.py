@@ -26,6 +26,7 @@ from strategy.signals.faults import StrategyRefused
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
+from strategy.work_progress import WorkName, WorkStep, told
 from tasks.backtest.measured import cash_of, equity_of, measure
 from tasks.data.used_data import used_sha256
 from tasks.notices.impact import without_impact
@@ -96,6 +97,10 @@ class SweepMarket:
                 f"from {every[0]} to {every[-1]}"
             )
         return dates
+
+
+#: Each chunk of points is reported when it is done.
+SWEEP = WorkName(name="Sweep", unit="points")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +185,15 @@ def accounts(work: Sequence[Work], run: Runner) -> list[Swept]:
     tasks = [
         _Chunk(panel=numbers[id(chunk.panel)], points=chunk.points, exact=chunk.exact is not None) for chunk in work
     ]
+    result: list[Swept] = []
+    done, total = 0, sum(len(chunk.points) for chunk in work)
+    told(WorkStep(work=SWEEP, done=0, total=total))
     with closing(run.map(_traded, tasks, _Inputs(panels=tuple(panels.values()), market=market))) as found:
-        return list(found)
+        for chunk, part in zip(work, found, strict=True):
+            result.append(part)
+            done += len(chunk.points)
+            told(WorkStep(work=SWEEP, done=done, total=total))
+    return result
 
 
 def _traded(inputs: _Inputs, chunk: _Chunk) -> Swept:

@@ -14,6 +14,7 @@ from strategy.market.session_dates import account_dates, session_date
 from strategy.signals.strategies import Strategy
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
+from strategy.work_progress import WorkName, WorkStep, told
 from tasks.models.fold_models import Fitting, FoldRequest, History, KnownFold, extended, fit, fold_key, kept
 from tasks.models.training_cost import foretell
 from tasks.models.training_plan import demand_trainable, trainer_for
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 #: One training after the other in this process, which shows the steps of each.
 HERE = Here()
+FOLDS = WorkName(name="Walk-forward", unit="folds")
 
 
 class FoldAnswer(Answer):
@@ -72,7 +74,11 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info, r
             if before is None:
                 count = f"{number + 1} of {len(requested)}"
                 notify(f"Training the fold of {fold.start.year} on bars up to {fold.fitted_to}, {count}.")
-                with one_of(lacking.index(number) + 1, len(lacking)):
+                place = lacking.index(number)
+                if not isinstance(run, Here):
+                    # Trainings of this process report their own steps.
+                    told(WorkStep(work=FOLDS, done=place, total=len(lacking)))
+                with one_of(place + 1, len(lacking)):
                     known.append(kept(job, fold, next(fits)))
             else:
                 known.append(extended(job, history, fold, before) if before.lacking(fold) else before)

@@ -54,6 +54,15 @@ def test_an_instance_that_broke_is_not_used_again(home: Path) -> None:
     assert numbers(home) == [(1,)]
 
 
+def test_ctrl_c_that_ends_a_statement_is_ctrl_c_and_leaves_the_store_usable(home: Path) -> None:
+    with_number(home, 1)
+    with pytest.raises(KeyboardInterrupt, match=r"^$"), connect(home):
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="a bug"), connect(home):
+        raise RuntimeError("a bug")
+    assert numbers(home) == [(1,)]
+
+
 def test_a_forked_process_starts_an_instance_of_its_own_and_ends_well(home: Path) -> None:
     code = """
 import os, sys

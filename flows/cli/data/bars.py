@@ -6,8 +6,7 @@ import typer
 
 from flows.cli.console import run_command, sections
 from flows.cli.data.held_back import shown_held_back
-from flows.cli.forgetting import Doing, Yes, demand_yes
-from flows.cli.options import AsJson, Home
+from flows.cli.options import AsJson, Doing, Home, Yes, demand_yes
 from flows.cli.text_table import table
 from strategy.exit_codes import UsageError
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import run_command, sections, warned
-from flows.cli.forgetting import Yes, demand_yes
 from flows.cli.number_format import money, percent
-from flows.cli.options import AsJson, Home, Reason
+from flows.cli.options import AsJson, Home, Reason, Yes, demand_yes
 from flows.cli.text_table import table
 from flows.cli.trade.adopt_defaults import run_adopt_defaults, shown_adopted_defaults
 from strategy.exit_codes import UsageError

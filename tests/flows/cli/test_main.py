@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import typer
 
+from flows.cli.console import STOPPED
 from flows.cli.help_text import EXAMPLES, GROUPS
 from flows.cli.main import app
 from storage.database import DATABASE_NAME
+from strategy.exit_codes import Exit
 from tasks.data.stored_bars import BarsAnswer
 from tests.flows.conftest import Run
 
@@ -102,6 +104,32 @@ def test_the_help_takes_less_than_a_second_of_processor_time() -> None:
         after = os.times()
         seconds.append(after.children_user - before.children_user + after.children_system - before.children_system)
     assert min(seconds) < 1.0
+
+
+def test_ctrl_c_while_the_program_is_being_imported_ends_in_one_sentence() -> None:
+    """The signal comes with the import of numpy, which takes most of that time."""
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'numpy': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from flows.cli.start import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "status"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (int(Exit.STOPPED), "", f"turbodmt: {STOPPED}\n")
+
+
+def test_what_a_library_makes_of_ctrl_c_is_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("flows.cli.operate.watch.run_watch", interrupted)
+    monkeypatch.setattr("flows.cli.console.ctrl_c_came", lambda: True)
+    ended = run("watch", "--json")
+    assert (ended.code, ended.failure) == (int(Exit.STOPPED), STOPPED)
 
 
 def test_the_help_imports_nothing_heavy() -> None:

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from strategy.market.bars import Bars, make_bars
-from strategy.twin.fidelity import Fact, facts, judge, resampled_rows
+from strategy.twin.fidelity import SAMPLES, Fact, facts, judge, resampled_rows
 from strategy.twin.generator import fit
 from strategy.twin.stylised_facts import PAIR_FACTS, SYMBOL_FACTS, autocorrelations, fact_labels, measured
+from strategy.work_progress import WorkStep, listening
 from testing.markets.joint_market import joint_market, with_closes
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "ohlcv_daily.parquet"
@@ -124,7 +125,12 @@ def test_symbols_resampled_one_by_one_fail_the_correlations(bars: Callable[[], d
 def test_the_same_seed_gives_the_same_facts() -> None:
     bars = {symbol: series.rows(0, 400) for symbol, series in made_market().items()}
     twin = fit(bars)
-    assert facts(bars, twin, paths=3, seed=4) == facts(bars, twin, paths=3, seed=4)
+    steps: list[WorkStep] = []
+    with listening(steps.append):
+        found = facts(bars, twin, paths=3, seed=4)
+    assert [step.done for step in steps if step.work.name == "Twin"] == [0, 1, 2, 3]
+    assert [(step.done, step.total) for step in steps][-1] == (SAMPLES, SAMPLES)
+    assert found == facts(bars, twin, paths=3, seed=4)
     assert facts(bars, twin, paths=3, seed=4) != facts(bars, twin, paths=3, seed=5)
 
 
