@@ -5,6 +5,7 @@
 #   make check    format, lint, types, floors, tests (fast and server)
 #   make slow     the long studies
 #   make release  wheel and sdist in dist/, the wheel tried in a fresh environment outside the clone, and a list of its parts
+#   make docs     the documents as a site in build/docs, its warnings as errors; needs the extra `docs`
 #   make soak     SEEDS=N simulated years of faults at the brokers
 #   make mutants  the code that guards money, changed in thousands of ways: which changes does no test notice? Part of `slow`
 #   make clean    remove .venv and caches; your data in TURBODMT_HOME stays
@@ -31,7 +32,7 @@ CODE := turbodmt flows tasks exchange storage strategy testing
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build turbodmt.egg-info
 
 .DELETE_ON_ERROR:
-.PHONY: run test check slow soak mutants release clean
+.PHONY: run test check slow soak mutants release docs clean
 
 run: $(READY)
 	@for day in $(DAYS); do $(BIN)/turbodmt daily --account demo --as-of $$day || exit $$?; done
@@ -57,6 +58,12 @@ release: $(READY)
 	rm -rf dist build/lib build/bdist.*
 	$(BIN)/python -c 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")'
 	$(BIN)/python -m testing.release.wheel_check dist/*.whl requirements.lock notebooks dist
+
+docs: $(READY)
+	@$(BIN)/python -c 'import myst_parser, sphinx' 2>/dev/null || { \
+	  echo 'The site needs Sphinx; run: $(BIN)/pip install -e ".[docs]"' >&2; exit 2; }
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
 
 mutants: $(READY)
 	$(BIN)/python benchmarks/mutants.py $(if $(ONLY),--only $(ONLY))
