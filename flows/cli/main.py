@@ -131,7 +131,11 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         try:
-            return int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
+            code = int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
+            if code == Exit.STOPPED:
+                # Typer makes this code of Ctrl-C outside of the commands' own work, and says nothing.
+                fail(STOPPED, Exit.STOPPED, as_json)
+            return code
         except typer.TyperException as error:
             fail(_usage(error, arguments), Exit.USAGE, as_json)
         except (typer.Abort, KeyboardInterrupt):

@@ -122,6 +122,15 @@ def test_ctrl_c_while_the_program_is_being_imported_ends_in_one_sentence() -> No
     assert (done.returncode, done.stdout, done.stderr) == (int(Exit.STOPPED), "", f"turbodmt: {STOPPED}\n")
 
 
+def test_ctrl_c_before_a_command_does_its_work_ends_in_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flows.cli.operate.watch.run_command", interrupted)
+    ended = run("watch", "--json")
+    assert (ended.code, ended.failure) == (int(Exit.STOPPED), STOPPED)
+
+
 def test_what_a_library_makes_of_ctrl_c_is_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise RuntimeError("Query interrupted")
