@@ -150,6 +150,7 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
         "summary-soon": "markdown",
         "equity-soon": "markdown",
         "report-soon": "markdown",
+        "accounts": "markdown",
         "reconciliation-soon": "table",
     }
     reconciled = {row["What"]: row["Value"] for row in json.loads(artifacts["reconciliation-soon"]["data"])}
@@ -166,6 +167,9 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
     assert report.is_file()
     assert report.as_uri() in artifacts["report-soon"]["data"]
     assert str(report) in artifacts["summary-soon"]["data"]
+    index = deployed.home / "reports" / "index.html"
+    assert index.as_uri() in artifacts["accounts"]["data"]
+    assert 'href="soon/2018-12-31.html"' in index.read_text(encoding="utf-8")
     before, _, picture = artifacts["equity-soon"]["data"].removesuffix(")").partition("(data:image/svg+xml;base64,")
     assert before == "![Equity of account soon]"
     assert b64decode(picture).startswith(b"<svg")
