@@ -27,6 +27,29 @@ def rolling_sharpe(
     return result
 
 
+def rolling_beta(
+    equity: FloatArray, benchmark: FloatArray, lookback_days: int, cash: RiskFree | None = None
+) -> FloatArray:
+    """Return the beta of the last `lookback_days` returns less those of cash to the benchmark's, (T,); None: of 0.
+
+    NaN where there are fewer returns, where the benchmark's do not vary and where no equity was left.
+
+    >>> market = np.array([100.0, 101.0, 99.99, 102.0])
+    >>> rolling_beta(market, market, 3)
+    array([nan, nan, nan,  1.])
+    """
+    ours, theirs = _returns(equity), _returns(benchmark)
+    if cash is not None:
+        ours[1:] -= cash.returns
+        theirs[1:] -= cash.returns
+    together = mean(ours * theirs, lookback_days) - mean(ours, lookback_days) * mean(theirs, lookback_days)
+    # Equal returns give a deviation that is only rounding error.
+    spread = deviation(theirs, lookback_days)
+    spread = np.where(spread > 1e-12, spread, np.nan)
+    result: FloatArray = together / (spread**2 * (lookback_days - 1) / lookback_days)
+    return result
+
+
 def rolling_volatility(equity: FloatArray, lookback_days: int, days_per_year: int) -> FloatArray:
     """Return the annualised sample deviation of the last `lookback_days` returns, (T,), a fraction; NaN before."""
     result: FloatArray = deviation(_returns(equity), lookback_days) * np.sqrt(days_per_year)

@@ -1,5 +1,6 @@
 """Tear sheet: the report of a backtest, assembled from its accounts."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,13 @@ from storage.database import connect
 from strategy.account.interest_rates import NO_RATE, FinancingTerms
 from strategy.backtest.day_loop import turnovers
 from strategy.evaluation.metrics import drawdowns
-from strategy.evaluation.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
+from strategy.evaluation.rolling_metrics import (
+    longest_underwater,
+    rolling_beta,
+    rolling_sharpe,
+    rolling_turnover,
+    rolling_volatility,
+)
 from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
@@ -21,12 +28,12 @@ from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.performance.tables import attribution_tables, risk_lines, risk_tables
 from tasks.report.backtest_page import BacktestPage, CostLine
-from tasks.report.backtest_tables import Fold, Measured, Trade, sleeve_lines
+from tasks.report.backtest_tables import Fold, Measured, Trade, monthly_returns, sleeve_lines
 from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
 from tasks.report.distribution import Distribution
-from tasks.report.markup import ABSENT, figure, money, share
+from tasks.report.markup import ABSENT, figure, money, several, share
 from tasks.report.robustness_text import evidence
 from tasks.report.scales import signed_percent
 from tasks.report.settings_table import configured, fees_in_words, slippage_in_words
@@ -94,16 +101,17 @@ def _picture(tested: Backtest) -> EquityPicture:
     subject = str(tested.job.policy.strategy)
     lines = {f"{subject}, net": tested.net, **tested.benchmarks}
     return EquityPicture(
-        title=f"Equity of {subject} on {', '.join(tested.symbols)}",
+        title=f"Equity of {subject} on {several(tested.symbols)}",
         dates=tested.dates,
         lines=tuple(Line(label=label, values=tuple(_equity(backtest).tolist())) for label, backtest in lines.items()),
         drawdown=tuple(drawdowns(_equity(tested.net)).tolist()),
         regimes=tuple(regimes(tested)),
+        regimes_of=tested.symbols[0] if len(tested.symbols) == 1 else "most symbols",
     )
 
 
 def _panels(tested: Backtest) -> tuple[Panel, ...]:
-    """Return the panels: rolling Sharpe ratio and volatility beside the first benchmark's, exposure and turnover."""
+    """Return the panels: rolling Sharpe ratio and volatility beside the first benchmark's, beta, exposure, turnover."""
     days_per_year = _days_per_year(tested)
     lookback = min(days_per_year // 2, len(tested.dates) // 4)
     held = _exposure_panels(tested)
@@ -112,32 +120,29 @@ def _panels(tested: Backtest) -> tuple[Panel, ...]:
     accounts = {"net": tested.net, **dict(list(tested.benchmarks.items())[:1])}
     equities = {label: _equity(backtest) for label, backtest in accounts.items()}
     cash = cash_of(tested.net.replay, tested.job.policy.costs.financing)
-    target = tested.job.policy.sizing.target_annual_vol
-    traded = np.array(turnovers(tested.net.replay))
+    sharpes = {label: rolling_sharpe(path, lookback, days_per_year, cash) for label, path in equities.items()}
+    vols = {label: 100 * rolling_volatility(path, lookback, days_per_year) for label, path in equities.items()}
+    betas = {label: rolling_beta(equities["net"], path, lookback, cash) for label, path in list(equities.items())[1:]}
+    turned = rolling_turnover(np.array(turnovers(tested.net.replay)), lookback, days_per_year)
     return (
-        Panel(
-            heading=f"Sharpe ratio, {lookback} days",
-            lines=tuple(
-                _line(label, rolling_sharpe(path, lookback, days_per_year, cash)) for label, path in equities.items()
-            ),
-            level=0.0,
-        ),
+        Panel(heading=f"Sharpe ratio, {lookback} days", lines=_lines(sharpes), level=0.0),
         Panel(
             heading=f"Volatility, {lookback} days; dashed: target",
-            lines=tuple(
-                _line(label, 100 * rolling_volatility(path, lookback, days_per_year))
-                for label, path in equities.items()
-            ),
-            level=100 * target,
+            lines=_lines(vols),
+            level=100 * tested.job.policy.sizing.target_annual_vol,
             unit="%",
         ),
-        *held,
-        Panel(
-            heading=f"Turnover a year, {lookback} days",
-            lines=(_line("turnover", rolling_turnover(traded, lookback, days_per_year)),),
-            level=0.0,
+        *(
+            Panel(heading=f"Beta to {label}, {lookback} days", lines=(_line("beta", path),), level=0.0)
+            for label, path in betas.items()
         ),
+        *held,
+        Panel(heading=f"Turnover a year, {lookback} days", lines=(_line("turnover", turned),), level=0.0),
     )
+
+
+def _lines(values: Mapping[str, FloatArray]) -> tuple[Line, ...]:
+    return tuple(_line(label, path) for label, path in values.items())
 
 
 def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
@@ -198,9 +203,21 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
     return (
         ("Best day", signed_percent(float(returns.max()))),
         ("Worst day", signed_percent(float(returns.min()))),
+        *_months(tested),
         ("Skewness", figure(shape.skewness)),
         ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
         ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} days"),
+    )
+
+
+def _months(tested: Backtest) -> tuple[tuple[str, str], ...]:
+    """Return the best and the worst month, and how many of them were won."""
+    months = monthly_returns(tested.dates, _equity(tested.net).tolist()).values()
+    won = sum(value > 0 for value in months)
+    return (
+        ("Best month", signed_percent(max(months))),
+        ("Worst month", signed_percent(min(months))),
+        ("Months won", f"{won} of {len(months)}"),
     )
 
 

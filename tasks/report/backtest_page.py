@@ -1,4 +1,4 @@
-"""The report of a backtest: one self-contained HTML file without scripts."""
+"""The report of a backtest: one self-contained HTML file, complete without its script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import Provenance, equity_drawings
 from tasks.report.distribution import Distribution, distribution_picture
 from tasks.report.markup import Table, figure, money, render
+from tasks.report.picture_data import picture_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ def backtest_page(page: BacktestPage) -> str:
     values = {
         "page": page,
         "equity": equity_drawings(page.picture),
+        "data": picture_data(page.picture),
         "returns": _drawings(page.returns) if page.returns else (),
         "metrics": metrics_table(page.measured, len(dates)),
         "costs": _costs(page.costs),

@@ -21,6 +21,7 @@ from tasks.report.plots import (
     kept,
     key,
     line_mark,
+    plot,
     text_px,
     value_axis,
 )
@@ -28,8 +29,8 @@ from tasks.report.scales import Scale, date_scale, equity_scale, padded, scale_t
 
 WIDE = Canvas(width_px=960, height_px=460)
 NARROW = Canvas(width_px=400, height_px=440, right_px=10)
-#: Height of a panel with its heading and with the gap above it.
-PANEL_PX, PANEL_HEAD_PX = 112, 34
+#: Height of a panel with its heading above and its dates below, and those of the two.
+PANEL_PX, PANEL_HEAD_PX, DATES_PX = 132, 26, 26
 #: Gap between the picture's edge, an axis label and the plot.
 LABEL_GAP_PX = 14
 
@@ -58,7 +59,8 @@ class EquityPicture:
 
     `drawdown` is the subject's distance below its peak as a positive fraction; `regimes` are Bull, Neutral, Bear or ""
     per date, or no regimes at all; `band` is the lower and the upper edge of what is expected of the subject, per date,
-    NaN where nothing is. Raises ValueError if lengths differ or dates do not increase.
+    NaN where nothing is; `regimes_of` says whose the regimes are. Raises ValueError if lengths differ or dates do not
+    increase.
     """
 
     title: str
@@ -68,6 +70,7 @@ class EquityPicture:
     regimes: tuple[str, ...] = ()
     panels: tuple[Panel, ...] = ()
     band: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    regimes_of: str = ""
 
     def __post_init__(self) -> None:
         if not self.dates or not self.lines:
@@ -95,29 +98,30 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     """
     canvas = _with_room(picture, canvas)
     title, top_px = _key(picture, canvas)
-    floor_px = canvas.height_px - 26.0
+    floor_px = float(canvas.height_px - DATES_PX)
     whole = replace(canvas, height_px=canvas.height_px + PANEL_PX * len(picture.panels))
     water_px = floor_px - (floor_px - top_px) * 0.22
     # Room under the ribbon for the heading of the plot below it.
     ribbon_px = water_px - 32.0
     x = date_scale(picture.dates, canvas.left_px, canvas.plot_right_px)
     borders = edges(picture.dates, x, canvas)
-    y = equity_scale(_shown(picture), ribbon_px - 6.0, top_px + 4.0)
+    rows_px = (top_px + 4.0, ribbon_px - 6.0)
+    y = equity_scale(_shown(picture), rows_px[1], rows_px[0])
     curves = [curve(picture.dates, line.values, (x, y), index) for index, line in enumerate(picture.lines)]
     panels = [
-        _panel(panel, (picture.dates, x), floor_px + PANEL_PX * row, canvas) for row, panel in enumerate(picture.panels)
+        _panel(panel, (picture.dates, x), float(canvas.height_px + PANEL_PX * row), canvas)
+        for row, panel in enumerate(picture.panels)
     ]
+    ticks = value_axis([(y(value), text) for value, text in scale_ticks(y, 5)], canvas)
     parts = [
         title,
-        date_axis(picture.dates, x, (top_px, whole.height_px - 26.0), canvas),
+        date_axis(picture.dates, x, (top_px, floor_px), canvas),
         heading("log scale" if y.bend is math.log10 else "equity", top_px - 4, canvas),
         heading("regime", ribbon_px + 8, canvas) if picture.regimes else "",
         heading("drawdown", water_px - 8, canvas),
-        value_axis([(y(value), text) for value, text in scale_ticks(y, 5)], canvas),
         _ribbon(picture.regimes, borders, ribbon_px),
-        _expected(picture, (x, y)),
         # The subject is drawn last, on top of its benchmarks.
-        *reversed(curves),
+        plot(rows_px, ticks, "".join([_expected(picture, (x, y)), *reversed(curves)])),
         _underwater(picture, (x, borders), (water_px, floor_px), canvas),
         *panels,
     ]
@@ -159,8 +163,9 @@ def svg_data_uri(svg: str) -> str:
 def _key(picture: EquityPicture, canvas: Canvas) -> tuple[str, float]:
     entries = [(line_mark(index), _caption(line)) for index, line in enumerate(picture.lines)]
     entries += [(block_mark("td-expected"), "expected band")] if picture.band else []
-    entries += [(block_mark(f"td-{name.lower()}"), name) for name in REGIMES if name in picture.regimes]
-    return key(picture.title, entries, canvas)
+    shown = [(block_mark(f"td-{name.lower()}"), name) for name in REGIMES if name in picture.regimes]
+    entries += [("", f"Regime of {picture.regimes_of}:")] if shown and picture.regimes_of else []
+    return key(picture.title, [*entries, *shown], canvas, len(picture.lines))
 
 
 def _caption(line: Line) -> str:
@@ -179,7 +184,7 @@ def _ribbon(regimes: Sequence[str], borders: Sequence[float], at_px: float) -> s
                 span_px = (borders[start], borders[stop])
                 parts.append(bar(f"td-{regimes[start].lower()}", span_px, (at_px, at_px + 9)))
             start = stop
-    return "".join(parts)
+    return f'<g class="td-ribbon" data-top="{at_px:.1f}">{"".join(parts)}</g>' if regimes else ""
 
 
 def _underwater(
@@ -196,25 +201,26 @@ def _underwater(
     else:
         points = "L".join(f"{x(picture.dates[row].toordinal()):.1f} {y(depth[row]):.1f}" for row in kept(depth))
         start, stop = x(picture.dates[0].toordinal()), x(picture.dates[-1].toordinal())
-        shore = f'<path class="td-shore" d="M{points}"/>'
-        water = f'<path class="td-water" d="M{start:.1f} {y(0.0):.1f}L{points}L{stop:.1f} {y(0.0):.1f}Z"/>{shore}'
-    return value_axis(ticks, canvas) + water
+        shore = f'<path class="td-shore" data-line="0" d="M{points}"/>'
+        area = f"M{start:.1f} {y(0.0):.1f}L{points}L{stop:.1f} {y(0.0):.1f}Z"
+        water = f'<path class="td-water" data-line="0" d="{area}"/>{shore}'
+    return plot(rows_px, value_axis(ticks, canvas), water)
 
 
 def _panel(panel: Panel, across: tuple[Sequence[date], Scale], top_px: float, canvas: Canvas) -> str:
-    """Return a panel from `top_px` down; its heading has a background of its own, clear of the grid."""
+    """Return a panel from `top_px` down, with its heading above and its dates below."""
     dates, x = across
-    rows_px = (top_px + PANEL_PX, top_px + PANEL_HEAD_PX)
+    rows_px = (top_px + PANEL_HEAD_PX, top_px + PANEL_PX - DATES_PX)
     known = [value for line in panel.lines for value in line.values if math.isfinite(value)]
     low, high = padded([*known, panel.level], 0.06)
-    y = Scale(low=low, high=high, start_px=rows_px[0], stop_px=rows_px[1])
-    ticks = [(y(value), f"{text}{panel.unit}") for value, text in value_ticks(low, high, 4)]
+    y = Scale(low=low, high=high, start_px=rows_px[1], stop_px=rows_px[0])
+    ticks = [(y(value), f"{text}{panel.unit}") for value, text in value_ticks(low, high, 3)]
     left_px, right_px, level_px = canvas.left_px, canvas.plot_right_px, y(panel.level)
     curves = [curve(dates, line.values, (x, y), index) for index, line in enumerate(panel.lines)]
+    level = f'<line class="td-level" x1="{left_px}" x2="{right_px}" y1="{level_px:.1f}" y2="{level_px:.1f}"/>'
+    drawn = f'{level}<g class="td-fine">{"".join(reversed(curves))}</g>'
     return (
-        bar("td-ground", (left_px - 1.0, right_px + 1.0), (top_px + 1.0, top_px + PANEL_HEAD_PX - 2.0))
-        + f'<text class="td-text td-head" x="{left_px}" y="{top_px + 25:.1f}">{escape(panel.heading)}</text>'
-        + value_axis(ticks, canvas)
-        + f'<line class="td-level" x1="{left_px}" x2="{right_px}" y1="{level_px:.1f}" y2="{level_px:.1f}"/>'
-        + f'<g class="td-fine">{"".join(reversed(curves))}</g>'
+        f'<text class="td-text td-head" x="{left_px}" y="{top_px + 18:.1f}">{escape(panel.heading)}</text>'
+        + date_axis(dates, x, rows_px, canvas)
+        + plot(rows_px, value_axis(ticks, canvas), drawn)
     )

@@ -2,10 +2,13 @@
 
 import math
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 ABSENT = "–"
+#: The only script of a page, which a browser runs by its hash alone.
+SCRIPT = Path(__file__).with_name("templates").joinpath("pictures.js")
 #: Commands to type are in backquotes in a warning.
 _TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
 
@@ -21,6 +26,12 @@ _TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
 def render(template: str, values: Mapping[str, object]) -> str:
     """Return the page of that template; every value is escaped, and one that the template lacks is an error."""
     return _templates().get_template(template).render(values)
+
+
+@cache
+def script_source() -> str:
+    """Return the source of the script by its hash, as a Content-Security-Policy names it."""
+    return f"'sha256-{b64encode(sha256(SCRIPT.read_bytes()).digest()).decode()}'"
 
 
 @cache
@@ -35,7 +46,10 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["commands"] = _commands
+    made.filters |= {"commands": _commands, "several": several}
+    # The file is ours, and neither it nor the data of a picture holds an end of a script.
+    made.globals["script"] = Markup(SCRIPT.read_text(encoding="utf-8"))  # noqa: S704
+    made.globals["script_source"] = script_source()
     return made
 
 
@@ -67,6 +81,15 @@ class Table:
     def longest_text(self) -> int:
         """Return the length of the longest text in a row."""
         return max((len(text) for row in self.rows for text in row), default=0)
+
+
+def several(names: Sequence[str], most: int = 4) -> str:
+    """Return the names, or how many symbols they are if that would fill a heading.
+
+    >>> several(["SPY", "TLT"]), several(["SPY", "TLT", "GLD"], most=2)
+    ('SPY, TLT', '3 symbols')
+    """
+    return ", ".join(names) if len(names) <= most else f"{len(names)} symbols"
 
 
 def money(value: Decimal) -> str:

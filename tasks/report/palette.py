@@ -19,10 +19,12 @@ STYLE = """
 .td-dot-0{fill:#1d4ed8}.td-dot-1{fill:#c2710c}.td-dot-2{fill:#0f8a7e}.td-dot-3{fill:#8b46c4}.td-dot-4{fill:#64748b}
 .td-key{stroke-width:3}.td-water{fill:#d9542b;fill-opacity:.28}.td-shore{fill:none;stroke:#c8451c;stroke-width:1}
 .td-expected{fill:#1d4ed8;fill-opacity:.1;stroke:#1d4ed8;stroke-opacity:.45;stroke-width:1}
-.td-bull{fill:#17a673}.td-neutral{fill:#b8c2cf}.td-bear{fill:#dd5a34}
+.td-off{display:none}.td-entry[role]{cursor:pointer}.td-entry[aria-pressed=false]{opacity:.45;text-decoration:line-through}
+.td-cross{stroke:#0f172a;stroke-width:1;pointer-events:none}.td-chosen{fill:#1d4ed8;fill-opacity:.14;pointer-events:none}
+.td-bull{fill:#17a673}.td-neutral{fill:#8592a5}.td-bear{fill:#dd5a34}
 @media (prefers-color-scheme:dark){.td-ground{fill:#111a2b}.td-grid{stroke:#26334a}.td-axis{stroke:#5b6b85}
 .td-text{fill:#b4c0d3}.td-unit{font-size:11px;font-style:italic}
-.td-title,.td-head{fill:#f1f5f9}.td-level{stroke:#a3b1c6}.td-bar{fill:#6ea8ff}
+.td-title,.td-head{fill:#f1f5f9}.td-cross{stroke:#f1f5f9}.td-chosen{fill:#6ea8ff}.td-level{stroke:#a3b1c6}.td-bar{fill:#6ea8ff}
 .td-neutral{fill:#64748b}
 .td-0,.td-key-0{stroke:#6ea8ff}.td-1,.td-key-1{stroke:#f0a13c}.td-2,.td-key-2{stroke:#3fc7b7}
 .td-3,.td-key-3{stroke:#c39af2}.td-4,.td-key-4{stroke:#a3b1c6}

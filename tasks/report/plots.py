@@ -39,23 +39,28 @@ def drawing(title: str, canvas: Canvas, parts: Sequence[str]) -> str:
     """Return finished parts as one SVG text for light and dark mode; the title is escaped."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {canvas.width_px} {canvas.height_px}" '
-        f'width="{canvas.width_px}" height="{canvas.height_px}" role="img">'
+        f'width="{canvas.width_px}" height="{canvas.height_px}" data-left="{canvas.left_px}" '
+        f'data-right="{canvas.plot_right_px:g}" role="img">'
         f"<title>{escape(title)}</title><style>{STYLE}</style>"
         f'<rect class="td-ground" width="{canvas.width_px}" height="{canvas.height_px}" rx="8"/>'
         f"{''.join(parts)}</svg>"
     )
 
 
-def key(title: str, entries: Sequence[tuple[str, str]], canvas: Canvas) -> tuple[str, float]:
-    """Return the title and its (mark, caption) legend entries, wrapped to the canvas, and the pixel below them."""
+def key(title: str, entries: Sequence[tuple[str, str]], canvas: Canvas, lines: int = 0) -> tuple[str, float]:
+    """Return the title and its (mark, caption) legend entries, wrapped to the canvas, and the pixel below them.
+
+    The first `lines` entries are those of the lines with these numbers.
+    """
     parts = [f'<text class="td-text td-title" x="{canvas.left_px}" y="24">{escape(title)}</text>']
     x_px, y_px = float(canvas.left_px), 24.0 + ROW_PX + 2
-    for mark, caption in entries:
-        width_px = 20 + text_px(caption) + 16
+    for place, (mark, caption) in enumerate(entries):
+        width_px = (20 if mark else -6) + text_px(caption) + 16
         if x_px > canvas.left_px and x_px + width_px > canvas.plot_right_px:
             x_px, y_px = float(canvas.left_px), y_px + ROW_PX
-        label = f'<text class="td-text" x="20">{escape(caption)}</text>'
-        parts.append(f'<g transform="translate({x_px:.0f} {y_px:.0f})">{mark}{label}</g>')
+        label = f'<text class="td-text" x="{20 if mark else 0}">{escape(caption)}</text>'
+        of_line = f'class="td-entry" data-line="{place}" ' if place < lines else ""
+        parts.append(f'<g {of_line}transform="translate({x_px:.0f} {y_px:.0f})">{mark}{label}</g>')
         x_px += width_px
     return "".join(parts), y_px + 10.0
 
@@ -85,7 +90,8 @@ def block_mark(style: str) -> str:
 def date_axis(dates: Sequence[date], x: Scale, rows_px: tuple[float, float], canvas: Canvas) -> str:
     """Return vertical grid lines from top to floor, with their dates under the floor."""
     marks = date_ticks(dates[0], dates[-1], max(2, canvas.width_px // 110))
-    return below_axis([(x(mark.toordinal()), text) for mark, text in marks], rows_px, canvas)
+    drawn = below_axis([(x(mark.toordinal()), text) for mark, text in marks], rows_px, canvas)
+    return f'<g class="td-dates" data-top="{rows_px[0]:.1f}" data-bottom="{rows_px[1]:.1f}">{drawn}</g>'
 
 
 def below_axis(ticks: Sequence[tuple[float, str]], rows_px: tuple[float, float], canvas: Canvas) -> str:
@@ -105,6 +111,13 @@ def below_axis(ticks: Sequence[tuple[float, str]], rows_px: tuple[float, float],
 def heading(text: str, at_px: float, canvas: Canvas) -> str:
     """Return the unit of a vertical axis, as text above its labels."""
     return f'<text class="td-text td-unit" x="{canvas.left_px - 8}" y="{at_px:.1f}" text-anchor="end">{text}</text>'
+
+
+def plot(rows_px: tuple[float, float], ticks: str, drawn: str) -> str:
+    """Return a plot from top to bottom: its axis, which a script may draw anew, and what is drawn in it."""
+    top_px, bottom_px = rows_px
+    axis = f'<g class="td-ticks">{ticks}</g>'
+    return f'<g class="td-plot" data-top="{top_px:.1f}" data-bottom="{bottom_px:.1f}">{axis}{drawn}</g>'
 
 
 def value_axis(ticks: Sequence[tuple[float, str]], canvas: Canvas) -> str:
@@ -138,10 +151,11 @@ def curve(dates: Sequence[date], values: Sequence[float], scales: tuple[Scale, S
     colour = index % COLOURS
     points = [(x(dates[row].toordinal()), y(values[row])) for row in kept(values) if math.isfinite(values[row])]
     path = "L".join(f"{px:.1f} {py:.1f}" for px, py in points)
-    parts = [f'<path class="td-line td-{colour}" d="M{path}"/>'] if len(points) > 1 else []
+    parts = [f'<path class="td-line td-{colour}" data-line="{index}" d="M{path}"/>'] if len(points) > 1 else []
     if len(dates) <= FEW_DAYS:
         parts += [
-            f'<circle class="td-dot td-dot-{colour}" cx="{px:.1f}" cy="{py:.1f}" r="{4 if index == 0 else 3}"/>'
+            f'<circle class="td-dot td-dot-{colour}" data-line="{index}" cx="{px:.1f}" cy="{py:.1f}" '
+            f'r="{4 if index == 0 else 3}"/>'
             for px, py in points
         ]
     return "".join(parts)

@@ -5,7 +5,14 @@ import pytest
 
 from strategy.account.risk_free import RiskFree
 from strategy.evaluation.metrics import metrics
-from strategy.evaluation.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
+from strategy.evaluation.risk import relative
+from strategy.evaluation.rolling_metrics import (
+    longest_underwater,
+    rolling_beta,
+    rolling_sharpe,
+    rolling_turnover,
+    rolling_volatility,
+)
 
 EQUITY = 100.0 * np.cumprod(1.0 + np.random.default_rng(3).normal(0.0005, 0.01, 300))
 
@@ -26,6 +33,20 @@ def test_a_rolling_ratio_is_above_the_risk_free_rate() -> None:
     window = metrics(EQUITY[-64:], np.zeros(64), 252, last)
     assert rolling_sharpe(EQUITY, 63, 252, rates)[-1] == pytest.approx(window.sharpe)
     assert rolling_sharpe(EQUITY, 63, 252, rates)[-1] < rolling_sharpe(EQUITY, 63, 252)[-1]
+
+
+def test_a_rolling_beta_is_the_beta_of_its_window() -> None:
+    market = 100.0 * np.cumprod(1.0 + np.random.default_rng(4).normal(0.0005, 0.01, 300))
+    rates = RiskFree(returns=np.linspace(0.0, 0.0004, 299), idle=np.zeros(299), mean=0.05)
+    rolled = rolling_beta(EQUITY, market, 63, rates)
+    for last in (63, 150, 299):
+        cash = rates.returns[last - 63 : last]
+        ours, theirs = (path[last - 62 : last + 1] / path[last - 63 : last] - 1 - cash for path in (EQUITY, market))
+        found = relative(ours, theirs, 252)
+        assert found is not None
+        assert rolled[last] == pytest.approx(found.beta)
+    assert np.isnan(rolled[:63]).all()
+    assert np.isnan(rolling_beta(EQUITY, np.full(300, 7.0), 63)).all()
 
 
 def test_there_is_no_figure_before_a_full_window() -> None:

@@ -33,6 +33,7 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
     assert list(panels) == [
         "Sharpe ratio, 51 days",
         "Volatility, 51 days; dashed: target",
+        "Beta to hold, 51 days",
         "Exposure, long less short",
         "Exposure, long and short together",
         "Turnover a year, 51 days",
@@ -45,6 +46,12 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
     returns = saved["equity"].pct_change().to_numpy()[-51:]
     expected = returns.mean() / returns.std(ddof=1) * np.sqrt(365)
     assert panels["Sharpe ratio, 51 days"].lines[0].values[-1] == pytest.approx(expected)
+    returns = [
+        np.array([float(day.equity) for day in one.replay.snapshots][-52:])
+        for one in (pair.net, pair.benchmarks["hold"])
+    ]
+    slope = np.polyfit(*(path[1:] / path[:-1] for path in reversed(returns)), 1)[0]
+    assert panels["Beta to hold, 51 days"].lines[0].values[-1] == pytest.approx(slope)
     assert panels["Volatility, 51 days; dashed: target"].level == 100 * pair.job.policy.sizing.target_annual_vol
 
 

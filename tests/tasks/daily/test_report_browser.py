@@ -1,4 +1,4 @@
-"""The report of a real backtest in a real browser: silent, offline and within the screen."""
+"""The report of a real backtest in a real browser: silent, offline, within the screen, and its pictures answer."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from strategy.builtin.registry import HOLD, RULES
 from strategy.market.instrument_terms import InstrumentTable, InstrumentTerms
@@ -16,6 +16,8 @@ from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 
 pytestmark = pytest.mark.browser
+#: A browser beside other work may take long to begin.
+PATIENCE_MS = 120_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,16 @@ class Visit:
     width_px: int
 
 
+def a_tab(browser: Browser, width_px: int) -> Page:
+    tab = browser.new_page(viewport={"width": width_px, "height": 900})
+    tab.set_default_timeout(PATIENCE_MS)
+    return tab
+
+
 def visit(browser: Browser, page: Path, width_px: int) -> Visit:
     requests: list[str] = []
     complaints: list[str] = []
-    tab = browser.new_page(viewport={"width": width_px, "height": 900})
+    tab = a_tab(browser, width_px)
     tab.on("request", lambda request: requests.append(request.url))
     tab.on("console", lambda message: complaints.append(message.text))
     tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -57,7 +65,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return opened
 
 
-@pytest.mark.parametrize("width_px", [390, 1280])
+@pytest.mark.parametrize("width_px", [390, 768])
 def test_the_report_is_silent_asks_for_nothing_and_fits(browser: Browser, report: Path, width_px: int) -> None:
     seen = visit(browser, report, width_px)
     assert seen.complaints == ()
@@ -67,7 +75,7 @@ def test_the_report_is_silent_asks_for_nothing_and_fits(browser: Browser, report
 
 def test_a_printed_table_loses_no_column(browser: Browser, report: Path) -> None:
     # A4 less its margins, at 96 dots an inch.
-    tab = browser.new_page(viewport={"width": 718, "height": 1000})
+    tab = a_tab(browser, 718)
     tab.emulate_media(media="print")
     tab.goto(report.as_uri())
     sizes = tab.eval_on_selector_all(".scroll", "all => all.map(one => [one.scrollWidth, one.clientWidth])")
@@ -85,3 +93,117 @@ def test_a_page_that_does_otherwise_is_caught(browser: Browser, report: Path, tm
     assert seen.width_px > 390
     page.write_text("<!doctype html><img src=other.png>", encoding="utf-8")
     assert visit(browser, page, 390).requests == (page.as_uri(), (tmp_path / "other.png").as_uri())
+
+
+#: The contrast of each text with what is painted under it, the lowest first; a canvas turns any colour into bytes.
+CONTRASTS = """() => {
+  const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const brush = pen.getContext("2d", { willReadFrequently: true });
+  const painted = colours => {
+    brush.fillStyle = "#fff";
+    brush.fillRect(0, 0, 1, 1);
+    for (const colour of colours) { brush.fillStyle = colour; brush.fillRect(0, 0, 1, 1); }
+    return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = bytes => {
+    const [red, green, blue] = bytes.map(byte => byte / 255).map(
+      part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const seen = new Map();
+  for (const element of document.querySelectorAll("body *")) {
+    const says = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    if (!says || !element.checkVisibility() || element.matches("title, style, script")) continue;
+    const style = getComputedStyle(element), drawn = element.closest("svg");
+    const under = [];
+    for (let at = drawn ?? element; at; at = at.parentElement) under.unshift(getComputedStyle(at).backgroundColor);
+    if (drawn) under.push(getComputedStyle(drawn.querySelector(".td-ground")).fill);
+    const text = drawn ? style.fill : style.color, key = [...under, text].join();
+    if (seen.has(key)) continue;
+    const [low, high] = [light(painted(under)), light(painted([...under, text]))].sort((a, b) => a - b);
+    seen.set(key, [(high + 0.05) / (low + 0.05), element.textContent.slice(0, 40), text]);
+  }
+  return [...seen.values()].sort((a, b) => a[0] - b[0]);
+}"""
+
+
+def pixel_of(tab: Page, share: float) -> tuple[float, float]:
+    """A point of the picture shown, that share of its width from the left, in its upper plot."""
+    box = tab.locator(".live svg:visible").bounding_box()
+    assert box is not None
+    return box["x"] + share * box["width"], box["y"] + 120
+
+
+def dates_of(tab: Page) -> list[list[str]]:
+    axes = tab.locator(".live svg:visible .td-dates").all()
+    return [axis.locator("text").all_text_contents() for axis in axes]
+
+
+def test_a_picture_answers_and_all_its_plots_zoom_together(browser: Browser, report: Path) -> None:
+    complaints: list[str] = []
+    tab = a_tab(browser, 1280)
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(report.as_uri())
+    whole = dates_of(tab)
+    assert len(whole) > 4
+    assert whole == [whole[0]] * len(whole)
+    # The value of a day is shown under the pointer, and gone without it.
+    tab.mouse.move(*pixel_of(tab, 0.5))
+    told = tab.locator(".tip").inner_text()
+    assert "2020-09-" in told
+    assert "Equity, rules, net" in told
+    assert "Exposure, long less short" in told
+    tab.mouse.move(1, 1)
+    assert tab.locator(".tip").is_hidden()
+    # A stretch that is drawn over is shown alone, in every plot.
+    tab.mouse.move(*pixel_of(tab, 0.4))
+    tab.mouse.down()
+    tab.mouse.move(*pixel_of(tab, 0.6))
+    tab.mouse.up()
+    shown = dates_of(tab)
+    assert shown == [shown[0]] * len(shown)
+    assert shown[0] != whole[0]
+    tab.mouse.dblclick(*pixel_of(tab, 0.5))
+    assert dates_of(tab) == whole
+    tab.get_by_role("button", name="1m").click()
+    assert all("Dec" in date for date in dates_of(tab)[-1])
+    # A name in the key hides its line in every plot, and its values.
+    tab.locator(".live svg:visible .td-entry").nth(1).click()
+    assert not any(line.is_visible() for line in tab.locator(".live svg:visible path[data-line='1']").all())
+    assert all(line.is_visible() for line in tab.locator(".live svg:visible path.td-line[data-line='0']").all())
+    tab.mouse.move(*pixel_of(tab, 0.5))
+    assert "Equity, hold" not in tab.locator(".tip").inner_text()
+    tab.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width_px", [390, 1280])
+def test_every_text_stands_out_from_its_ground(browser: Browser, report: Path, width_px: int) -> None:
+    """Text needs a contrast of 4.5 (WCAG 2.2 AA)."""
+    tab = a_tab(browser, width_px)
+    tab.goto(report.as_uri())
+    tab.mouse.move(*pixel_of(tab, 0.5))
+    for scheme in ("light", "dark") if width_px == 1280 else ("light",):
+        tab.emulate_media(color_scheme=scheme)
+        contrasts = tab.evaluate(CONTRASTS)
+        assert len(contrasts) > 4
+        assert [one for one in contrasts if one[0] < 4.5] == []
+    tab.close()
+
+
+def test_a_page_whose_script_was_changed_runs_none_and_is_complete(
+    browser: Browser, report: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "changed.html"
+    page.write_text(
+        report.read_text(encoding="utf-8").replace('"use strict";', '"use strict"; alert(1);'), encoding="utf-8"
+    )
+    tab = a_tab(browser, 1280)
+    complaints: list[str] = []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.goto(page.as_uri())
+    assert ["Content Security Policy" in complaint for complaint in complaints] == [True]
+    assert tab.locator(".tools").count() == 0
+    assert len(dates_of(tab)) > 4
+    tab.close()

@@ -1,6 +1,8 @@
 """The equity picture: well-formed, self-contained, and right from one day to a hundred years."""
 
+import json
 import math
+import re
 from base64 import b64decode
 from dataclasses import replace
 from datetime import date
@@ -9,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tasks.report.charts import (
+    DATES_PX,
     NARROW,
     PANEL_HEAD_PX,
     PANEL_PX,
@@ -19,6 +22,8 @@ from tasks.report.charts import (
     equity_picture,
     svg_data_uri,
 )
+from tasks.report.palette import COLOURS, REGIMES, STYLE
+from tasks.report.picture_data import picture_data
 from tasks.report.plots import Canvas, text_px
 from testing.runs.reports import a_panel, a_picture
 
@@ -69,13 +74,70 @@ def test_panels_make_the_picture_taller_and_leave_the_rest_where_it_is() -> None
 def test_a_panel_holds_its_line_its_level_and_nothing_else() -> None:
     panel = replace(a_panel(200), level=12.0)
     svg = drawn(replace(a_picture(200), panels=(panel,)))
-    plot = (WIDE.height_px - 26.0 + PANEL_HEAD_PX, WIDE.height_px - 26.0 + PANEL_PX)
+    plot = (WIDE.height_px + PANEL_HEAD_PX, WIDE.height_px + PANEL_PX - DATES_PX)
     level = next(line for line in svg.iter(SPACE + "line") if line.get("class") == "td-level")
     path = next(group for group in svg.iter(SPACE + "g") if group.get("class") == "td-fine")[0].get("d", "")
     heights = [float(point.split()[1]) for point in path[1:].split("L")]
     assert len(heights) == 180, "the days before the first value are leapt over"
     assert plot[0] <= float(level.get("y1", "")) < min(heights)
     assert max(heights) <= plot[1]
+
+
+def test_every_panel_has_dates_below_it() -> None:
+    svg = drawn(replace(a_picture(200), panels=(a_panel(200, "One"), a_panel(200, "Two"))))
+    axes = [group for group in svg.iter(SPACE + "g") if group.get("class") == "td-dates"]
+    floors = [WIDE.height_px + PANEL_PX * row - DATES_PX for row in range(3)]
+    assert [float(axis.get("data-bottom", "")) for axis in axes] == floors
+    labels = [[text.text for text in axis.iter(SPACE + "text")] for axis in axes]
+    assert labels[0] == labels[1] == labels[2]
+    assert len(labels[0]) > 2
+
+
+def test_the_key_says_whose_regime_the_ribbon_shows() -> None:
+    picture = replace(a_picture(27), regimes_of="SPY")
+    texts = [element.text for element in drawn(picture).iter(SPACE + "text")]
+    assert texts[texts.index("Bull") - 1] == "Regime of SPY:"
+    assert "Regime of SPY:" not in [element.text for element in drawn(replace(picture, regimes=())).iter()]
+
+
+def test_the_script_s_numbers_are_the_picture_s() -> None:
+    picture = replace(a_picture(40), panels=(a_panel(40, "One; dashed: two"),))
+    data = json.loads(picture_data(picture))
+    equity, water, panel = data["plots"]
+    assert [line["values"] for line in equity["lines"]] == [list(line.values) for line in picture.lines]
+    assert water["lines"][0]["values"] == list(picture.drawdown)
+    assert (panel["name"], panel["lines"][0]["values"][:5]) == ("One", [None, None, None, None, 0.0])
+    assert data["days"][-1] - data["days"][0] == 39
+    assert data["regimes"][:2] == [[0, "Bull"], [9, "Neutral"]]
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [(0, "#fff"), (1, "#111a2b")])
+def test_lines_and_regimes_stand_out_from_the_ground(scheme: int, ground: str) -> None:
+    """Graphics need a contrast of 3 (WCAG 2.2, 1.4.11)."""
+    light, dark = STYLE.split("@media")
+    for rules in (light, light + dark)[scheme : scheme + 1]:
+        colours = {}
+        for names, colour in re.findall(r"([^{}]+)\{(?:stroke|fill):(#[0-9a-f]+)", rules):
+            colours |= dict.fromkeys(names.strip().split(","), colour)
+        assert colours[".td-ground"] == ground
+        wanted = [
+            *(f".td-{index}" for index in range(COLOURS)),
+            *(f".td-{name.lower()}" for name in REGIMES),
+            ".td-level",
+        ]
+        assert {name: colours[name] for name in wanted if contrast(colours[name], ground) < 3.0} == {}
+
+
+def contrast(first: str, second: str) -> float:
+    lights = sorted((luminance(first), luminance(second)))
+    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_a_panel_without_a_value_is_drawn_empty() -> None:
