@@ -14,6 +14,7 @@ from strategy.account.quotes import Quote
 from strategy.account.state import DUST, Account, Entry, EntryKind, Position, Snapshot
 from strategy.attribution.financing_shares import financed
 from strategy.attribution.gains import Gain
+from strategy.attribution.slippage import slipped
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.costs import Quotes, Rates
 from strategy.portfolio.decision import Decision
@@ -200,7 +201,7 @@ def _gains_of(
     fees = -sum((fill.fee for fill in fills), _NOTHING)
     cash = sum((entry.cash for entry in entries), _NOTHING)
     gained = change + fees + cash - sum((fill.paid for fill in fills), _NOTHING) - _transferred(entries, position)
-    slippage = -sum((_slipped(fill, quote) for fill in fills), _NOTHING)
+    slippage = -sum((slipped(fill, quote) for fill in fills), _NOTHING)
     funding = sum((entry.cash for entry in entries if entry.kind is EntryKind.FUNDING), _NOTHING)
     fx = sum((entry.profit for entry in entries), _NOTHING)
     price = gained - fees - slippage - funding - fx
@@ -226,11 +227,6 @@ def _gains_of(
 def _traded(fills: Sequence[Fill]) -> Decimal:
     """Return what the first fill of a day bought or sold, for a position that was opened and closed on it."""
     return fills[0].signed_quantity if fills else _NOTHING
-
-
-def _slipped(fill: Fill, quote: Quote | None) -> Decimal:
-    """Return what a fill cost beyond the open; a delisted position is closed at its last mark, without slippage."""
-    return _NOTHING if quote is None else quantised(fill.signed_quantity * (fill.price - quote.open) * fill.fx_rate)
 
 
 def _transferred(entries: Sequence[Entry], position: Position | None) -> Decimal:

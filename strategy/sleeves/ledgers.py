@@ -38,11 +38,15 @@ _BEFORE_FILLS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SleeveLedger:
-    """The ledger of one sleeve: its cash, which starts at 0, the signed quantities it holds, and the fees it paid."""
+    """The ledger of one sleeve: its cash, which starts at 0, the signed quantities it holds, and the fees it paid.
+
+    `entered` is its part of entries by kind: money, below 0 where it paid, and of `fx` what exchange rates brought it.
+    """
 
     cash: Decimal = _NOTHING
     quantities: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     fees: Decimal = _NOTHING
+    entered: Mapping[EntryKind, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +173,7 @@ class _Draft:
         self._weights = weights
         self._cash = [ledger.cash for ledger in before.ledgers]
         self._fees = [ledger.fees for ledger in before.ledgers]
+        self._entered = [dict(ledger.entered) for ledger in before.ledgers]
         self._quantities = [dict(ledger.quantities) for ledger in before.ledgers]
         self._unallocated = before.unallocated
         self._filled: dict[str, tuple[Decimal, ...]] = {}
@@ -182,7 +187,11 @@ class _Draft:
             self._transfer(entry, account)
             return
         by = self._shares_of(entry)
-        self._pay(shares(entry.cash, by))
+        parts = shares(entry.cash, by)
+        self._pay(parts)
+        brought = shares(entry.profit, by) if entry.profit else parts
+        for own, part in zip(self._entered, brought, strict=True):
+            own[entry.kind] = own.get(entry.kind, _NOTHING) + part
         if entry.quantity:
             self._add(entry.symbol, shares(entry.quantity, by))
 
@@ -218,8 +227,11 @@ class _Draft:
                     cash=cash,
                     quantities=MappingProxyType({name: each for name, each in own.items() if each}),
                     fees=fees,
+                    entered=MappingProxyType(entered),
                 )
-                for cash, own, fees in zip(self._cash, self._quantities, self._fees, strict=True)
+                for cash, own, fees, entered in zip(
+                    self._cash, self._quantities, self._fees, self._entered, strict=True
+                )
             ),
             unallocated=self._unallocated,
             filled=MappingProxyType(self._filled),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from strategy.account.money import exact, quantised
 from strategy.account.orders import Fill, Order, OrderState
-from strategy.account.state import Entry, Snapshot
+from strategy.account.state import Entry, EntryKind, Snapshot
 from strategy.backtest.day_loop import Replay
 from strategy.portfolio.decision import Decision
 from strategy.sleeves.ledgers import BookedDay, OrderWish, SleeveLedgers, booked, opened
@@ -19,7 +19,8 @@ class SleeveResult:
     """What a sleeve has earned since the day on which the account's sleeves began, in the account's currency.
 
     `weight` is that of the last day, `profit` is net of the sleeve's part of every cost and `fees` are in it, and
-    `quantities` are what it holds, signed. The profits of all sleeves add up to that of the account.
+    `quantities` are what it holds, signed, and `entered` its part of the account's entries by kind. The profits of all
+    sleeves add up to that of the account.
     """
 
     sleeve: str
@@ -27,6 +28,7 @@ class SleeveResult:
     profit: Decimal
     fees: Decimal
     quantities: Mapping[str, Decimal]
+    entered: Mapping[EntryKind, Decimal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,14 @@ def sleeve_results(record: Replay) -> SleeveResults | None:
     return SleeveResults(
         since=days[0].account.as_of,
         sleeves=tuple(
-            SleeveResult(sleeve=name, weight=weight, profit=profit, fees=ledger.fees, quantities=ledger.quantities)
+            SleeveResult(
+                sleeve=name,
+                weight=weight,
+                profit=profit,
+                fees=ledger.fees,
+                quantities=ledger.quantities,
+                entered=ledger.entered,
+            )
             for (name, weight), profit, ledger in zip(weights.items(), ledgers.profits, ledgers.ledgers, strict=True)
         ),
         filled=filled,

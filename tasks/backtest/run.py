@@ -101,7 +101,8 @@ class Backtest:
     trial. `charges` are what the net account paid, at `rates`. `robustness` is None where equity moves on too few days
     to judge. `assessment` is of the net account, beside the first benchmark. `would_halt_on` is the day on which the
     drawdown limit would have halted the account. `bar_warnings` are the warnings about bars, also among `warnings`.
-    `capacity` is empty without market impact.
+    `capacity` is empty without market impact. `sleeves` is what each sleeve of the net account has earned, None if it
+    runs a single strategy.
     """
 
     job: Job
@@ -123,11 +124,7 @@ class Backtest:
     instruments: Mapping[str, Instrument]
     assessment: Assessment
     capacity: tuple[Capacity, ...] = ()
-
-    @property
-    def sleeves(self) -> SleeveResults | None:
-        """Return what each sleeve of the net account has earned; None if it runs a single strategy."""
-        return sleeve_results(self.net.replay) if self.job.policy.strategy.sleeves else None
+    sleeves: SleeveResults | None = None
 
     @property
     def model_id(self) -> str | None:
@@ -180,6 +177,7 @@ def _tested(
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
     benchmarks = {str(strategy): accounts.run(strategy, str(strategy), costs) for strategy in window.strategies[1:]}
+    sleeves = sleeve_results(net.replay) if job.policy.strategy.sleeves else None
     others = {name: benchmark.replay for name, benchmark in benchmarks.items()}
     trials, found = judged(job, net.replay, others, market.instruments)
     at, days_a_year = rates(costs, market.instruments), days_per_year(market.instruments)
@@ -208,8 +206,9 @@ def _tested(
         charges=charges(net.replay, quotes, days_a_year),
         rates=at,
         instruments=market.instruments,
-        assessment=assess(net.replay, _first(others), under),
+        assessment=assess(net.replay, _first(others), under, sleeves),
         capacity=_capacity(accounts, subject, terms),
+        sleeves=sleeves,
     )
 
 

@@ -37,6 +37,7 @@ class AttributionAnswer(Answer):
     """The net result of the net account by what earned it, in money.
 
     `total` is the sum of the symbols and `cash`, of `long`, `short` and `cash`, and of the regimes, where "" is none.
+    Sleeves, if there are several, add up to what the account gained since it has them.
     """
 
     total: GainAnswer
@@ -45,6 +46,7 @@ class AttributionAnswer(Answer):
     long: GainAnswer
     short: GainAnswer
     regimes: dict[str, GainAnswer]
+    sleeves: dict[str, GainAnswer]
 
 
 class WorstDayAnswer(Answer):
@@ -123,6 +125,7 @@ def attribution_answer(assessed: Assessment) -> AttributionAnswer:
         long=_gain(by_direction.get(Direction.LONG, Gain())),
         short=_gain(by_direction.get(Direction.SHORT, Gain())),
         regimes={regime: _gain(gain) for regime, gain in found.by_regime.items()},
+        sleeves={sleeve: _gain(gain) for sleeve, gain in assessed.sleeves.items()},
     )
 
 

@@ -1,5 +1,6 @@
 """The assessment of an account: its attribution, its risk, and how it compares with a benchmark."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,6 +9,8 @@ import numpy as np
 
 from strategy.account.risk_free import risk_free
 from strategy.attribution.contributions import Attribution, attribution
+from strategy.attribution.gains import Gain
+from strategy.attribution.sleeve_gains import sleeve_gains
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.costs import Quotes, Rates
 from strategy.evaluation.crises import CrisisResult, crisis_results
@@ -15,6 +18,7 @@ from strategy.evaluation.drawdown_periods import DrawdownPeriod, drawdown_period
 from strategy.evaluation.metrics import daily_returns, excess_returns
 from strategy.evaluation.risk import Relative, TailRisk, WorstDay, relative, tail_risk, worst_days
 from strategy.market.bars import FloatArray
+from strategy.sleeves.results import SleeveResults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Assessment:
     """The assessment of an account; `equity` is that at its first close, and `path` that of every close.
 
     `benchmark` names what `relative`, the worst days and the crises compare with, None without any. `relative` is also
-    None where the benchmark hardly moves, `tail` for fewer than 20 returns.
+    None where the benchmark hardly moves, `tail` for fewer than 20 returns. `sleeves` is what each of several sleeves
+    gained, by name, since the close of `sleeves_since`, from which on the account has them.
     """
 
     dates: tuple[date, ...]
@@ -44,6 +49,8 @@ class Assessment:
     worst_days: tuple[WorstDay, ...]
     drawdowns: tuple[DrawdownPeriod, ...]
     crises: tuple[CrisisResult, ...]
+    sleeves: Mapping[str, Gain]
+    sleeves_since: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,7 @@ class Conditions:
     days_per_year: int
 
 
-def assess(record: Replay, rival: Rival | None, under: Conditions) -> Assessment:
+def assess(record: Replay, rival: Rival | None, under: Conditions, sleeves: SleeveResults | None) -> Assessment:
     """Return the assessment of an account; returns are of unit values, so that money paid in or out is no return.
 
     Those compared are above the risk-free rate. Raises RatesMissing.
@@ -76,6 +83,8 @@ def assess(record: Replay, rival: Rival | None, under: Conditions) -> Assessment
         worst_days=worst_days(dates[1:], returns, None if theirs is None else daily_returns(theirs)),
         drawdowns=drawdown_periods(dates, path),
         crises=crisis_results(dates, path, theirs),
+        sleeves={} if sleeves is None else sleeve_gains(sleeves, record, under.quotes),
+        sleeves_since=None if sleeves is None else sleeves.since,
     )
 
 

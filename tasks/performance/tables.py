@@ -18,7 +18,7 @@ CASH, NO_REGIME = "Cash", "None known"
 
 
 def attribution_tables(assessed: Assessment) -> tuple[Table, ...]:
-    """Return what each symbol gained and by which source, then longs against shorts, then the regimes if there are any.
+    """Return what each symbol gained and by which source, then longs against shorts, regimes and sleeves if any.
 
     Each table adds up to the net result; sources that brought nothing to any row are left out.
     """
@@ -33,6 +33,8 @@ def attribution_tables(assessed: Assessment) -> tuple[Table, ...]:
     if any(found.by_regime):
         heading = "By regime: that of each symbol at the close before the day"
         tables.append(_table(heading, regimes, assessed.equity))
+    if assessed.sleeves:
+        tables.append(_table(f"By sleeve since {assessed.sleeves_since}", assessed.sleeves, assessed.equity))
     return tuple(tables)
 
 
