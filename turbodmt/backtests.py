@@ -13,6 +13,7 @@ from flows.config.settings import Settings, load
 from flows.planning.backtest_plan import plan_backtest
 from flows.planning.plan import RequestRefused, between
 from storage import reports
+from strategy.attribution.gains import Gain
 from strategy.builtin.registry import BASELINE
 from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import (
@@ -28,6 +29,7 @@ from tasks.backtest.exposures import exposures
 from tasks.backtest.run import Backtest as Tested
 from tasks.backtest.run import Window
 from tasks.backtest.tear_sheet import tear_sheet
+from tasks.performance.answer import risk_answer
 from tasks.report.backtest_page import backtest_page
 from tasks.report.charts import equity_picture
 from turbodmt.bar_tables import Bars, read_bars
@@ -38,6 +40,12 @@ from turbodmt.process_state import quiet
 
 #: The figures that say how far a Sharpe ratio can be trusted.
 DOUBTS = tuple(name for name in SignificanceAnswer.model_fields if name not in ("against", "pbo"))
+
+#: The figures of risk that are single numbers.
+RISKS = (
+    *("calmar", "value_at_risk", "conditional_value_at_risk", "beta", "alpha", "correlation"),
+    *("tracking_error", "information_ratio", "time_in_market", "trades"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +108,23 @@ class Backtest:
         return pd.DataFrame.from_dict(
             rows, orient="index", columns=list(DifferenceAnswer.model_fields), dtype="float64"
         )
+
+    @property
+    def attribution(self) -> pd.DataFrame:
+        """Return what each symbol and the cash gained, by source, and `net`, their sum; costs are below 0, cash is "".
+
+        The column `net` adds up to what the account gained from its first close to its last.
+        """
+        columns = [*(source.name for source in fields(Gain)), "net"]
+        gains = self.tested.assessment.attribution.by_symbol
+        rows = {symbol: [getattr(gain, name) for name in columns] for symbol, gain in gains.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="float64").rename_axis("symbol")
+
+    @property
+    def risk(self) -> "pd.Series[float]":
+        """Return Calmar ratio, VaR, CVaR, beta, alpha and so on under the keys of `risk` in the JSON; NaN for null."""
+        found = risk_answer(self.tested.assessment, self.tested.net.metrics)
+        return pd.Series({name: getattr(found, name) for name in RISKS}, dtype="float64")
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 A plain link cannot send the password, and no address may hold it. So the address of a report returns the same page
 without any figures to everybody, `report_page.html`; its script sends the password that Prefect's page stores after
-sign-in, and shows the response in a frame that can run nothing.
+sign-in, and shows the response in a frame without an origin, where nothing runs but the script of our reports,
+by its hash.
 """
 
 import binascii
@@ -20,6 +21,7 @@ from fastapi import FastAPI, Request, Response
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.server.up_server import REPORTS
 from storage.reports import INDEX, read_day, read_index
+from tasks.report.markup import script_source
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -56,7 +58,7 @@ def _reports(home: Path, password: str | None) -> FastAPI:
     loader = LOADER.read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", loader, re.DOTALL)
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    policy = f"{_CLOSED}; {_DRAWN}; script-src 'sha256-{digest}'; connect-src 'self'"
+    policy = f"{_CLOSED}; {_DRAWN}; script-src 'sha256-{digest}' {script_source()}; connect-src 'self'"
     application = FastAPI(openapi_url=None, redirect_slashes=False)
 
     def loading() -> Response:
@@ -65,7 +67,8 @@ def _reports(home: Path, password: str | None) -> FastAPI:
     def shown(found: bytes | None) -> Response:
         if found is None:
             return _refused(HTTPStatus.NOT_FOUND)
-        headers = {**_GUARDED, "Content-Security-Policy": f"{_CLOSED}; {_DRAWN}; sandbox"}
+        guarded = f"{_CLOSED}; {_DRAWN}; script-src {script_source()}; sandbox allow-scripts"
+        headers = {**_GUARDED, "Content-Security-Policy": guarded}
         return Response(found, media_type="text/html", headers=headers)
 
     @application.get(f"{REPORTS}/{INDEX}")

@@ -1,4 +1,4 @@
-"""The report of a day: one self-contained HTML file without scripts."""
+"""The report of a day: one self-contained HTML file, complete without its script."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from tasks.report.backtest_tables import Measured, a_year, metrics_table, monthl
 from tasks.report.charts import NARROW, WIDE, EquityPicture, equity_picture
 from tasks.report.daily_tables import decisions_table, fills_table, findings_table, orders_table, positions_table
 from tasks.report.markup import Table, figure, money, render, share
+from tasks.report.picture_data import picture_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,8 @@ def daily_page(page: DailyPage) -> str:
         findings_table(page.findings),
     )
     drawings = equity_drawings(page.picture) if page.picture else ()
-    values = {"page": page, "as_of": as_of, "facts": facts, "drawings": drawings, "tables": tables}
+    data = picture_data(page.picture) if page.picture else ""
+    values = {"page": page, "as_of": as_of, "facts": facts, "drawings": drawings, "data": data, "tables": tables}
     return render("daily_page.html.j2", values)
 
 

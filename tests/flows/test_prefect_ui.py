@@ -228,6 +228,8 @@ def test_the_report_of_a_day_opens_from_its_artifact(page: PrefectPage, opened: 
     # The report's own colours and picture came along.
     assert shown.locator("main").evaluate("one => getComputedStyle(one).maxWidth") != "none"
     expect(shown.locator("svg").first).to_be_visible()
+    # Its script runs in the frame too.
+    expect(shown.locator(".tools")).to_contain_text("click a name to hide its line")
     assert (report.title(), complaints) == (f"desk, {opened}", [])
     page.shoot_other(report, "2-day-report")
     report.goto(f"{page.url}/reports/desk/2018-12-25.html")

@@ -99,6 +99,11 @@ def test_a_strategy_made_here_is_tested_beside_hold(bars: pd.DataFrame) -> None:
     assert {"sharpe", "low", "high", "deflated_sharpe", "trials"} <= set(found)
     assert tested.differences.loc["hold"].to_dict() == significance["against"]["hold"]
     assert tested.stats.name == "trend"
+    assert tested.risk.dropna().to_dict() == {name: answer["risk"][name] for name in tested.risk.dropna().index}
+    gained = tested.attribution
+    assert gained.index.tolist()[:2] == ["SHARE", "TOKEN"]
+    assert gained["net"].sum() == pytest.approx(float(answer["attribution"]["total"]["net"]))
+    assert gained.drop(columns="net").sum(axis=1).to_numpy() == pytest.approx(gained["net"].to_numpy())
     assert repr(tested).startswith("Backtest(trend on SHARE, TOKEN, 2020-08-03 to 2020-10-30, net Sharpe ")
 
 

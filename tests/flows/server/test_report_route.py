@@ -16,6 +16,7 @@ import pytest
 from flows.server.report_route import LOADER, beside
 from flows.server.up_server import DemandedFrom, note, served_at
 from storage import reports
+from tasks.report.markup import script_source
 from testing.servers.up_server import held_up
 
 WORD = "turbodmt:a-word"
@@ -86,7 +87,7 @@ def test_whoever_has_the_password_is_given_the_report(shown: Path) -> None:
     assert (answer.status, answer.body) == (200, f"<p>{FIGURE} é")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-security-policy"].endswith("; sandbox")
+    assert answer.headers["content-security-policy"].endswith(f"; script-src {script_source()}; sandbox allow-scripts")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,8 @@ def test_the_address_of_a_report_gives_everybody_the_same_page_without_a_figure(
     assert asked(shown, ADDRESS) == stranger == asked(shown, ADDRESS.replace("desk", "none"), word=None)
     policy = stranger.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='; connect-src 'self'$", policy)
+    scripts = f"script-src 'sha256-[A-Za-z0-9+/]{{43}}=' {re.escape(script_source())}; connect-src 'self'$"
+    assert re.search(scripts, policy)
     assert "frame-ancestors 'none'" in policy
 
 
@@ -241,7 +243,11 @@ def test_the_page_of_all_accounts_is_given_as_a_report_is(shown: Path) -> None:
     assert asked(shown, content).status == 404
     reports.write_index(shown, f"<p>{FIGURE}")
     assert (asked(shown, content).status, asked(shown, content).body) == (200, f"<p>{FIGURE}")
-    assert asked(shown, content).headers["content-security-policy"].endswith("; sandbox")
+    assert (
+        asked(shown, content)
+        .headers["content-security-policy"]
+        .endswith(f"; script-src {script_source()}; sandbox allow-scripts")
+    )
     assert asked(shown, content, word=None).status == 401
     assert asked(shown, address, word=None).body == LOADER.read_text(encoding="utf-8")
     (shown / "reports" / "index.html").rename(shown / "elsewhere.html")
