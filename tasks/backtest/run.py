@@ -30,7 +30,7 @@ from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from strategy.sleeves.results import SleeveResults, sleeve_results
 from strategy.training.walk_forward import overlaid
-from tasks.backtest.measured import days_per_year, measure
+from tasks.backtest.measured import days_per_year, equity_of, measure
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import HERE, FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
 from tasks.data.funding_rates import with_series
@@ -48,6 +48,7 @@ from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
 from tasks.parallel.runner import Runner
 from tasks.performance.assessment import Assessment, Conditions, Rival, assess
+from tasks.performance.symbol_benchmark import closes_on
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, proven
 from tasks.validation.eligible import Use, remarks, usable
@@ -64,10 +65,14 @@ TESTING = Use(failing="nothing can be tested", option="--end-date", refused=Usag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The requested backtest: strategies, the first being the subject, from `start` to the job's `as_of`, inclusive."""
+    """The requested backtest: strategies, the first being the subject, from `start` to the job's `as_of`, inclusive.
+
+    `beside` is a symbol that the subject is assessed beside, None for the first of the other strategies.
+    """
 
     strategies: tuple[Strategy, ...]
     start: date | None
+    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +143,7 @@ class _Market:
     """The tested market: instruments, bars up to the end, and the account's dates in the window.
 
     `known` holds the published bars of all requested symbols, and `listed` their instruments: a model also sees those
-    that the gate holds back.
+    that the gate holds back. `beside` is the symbol that the subject is assessed beside, if one was named.
     """
 
     instruments: Mapping[str, Instrument]
@@ -146,6 +151,7 @@ class _Market:
     known: Mapping[str, Bars]
     listed: Mapping[str, Instrument]
     dates: tuple[date, ...]
+    beside: Rival | None
 
 
 def backtest(
@@ -157,6 +163,7 @@ def backtest(
     Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a warning.
     Raises UsageError, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
+    _publish_beside(job, window, open_source)
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
     job, symbols = with_series(job), usable(job, gate, TESTING)
@@ -206,15 +213,23 @@ def _tested(
         charges=charges(net.replay, quotes, days_a_year),
         rates=at,
         instruments=market.instruments,
-        assessment=assess(net.replay, _first(others), under, sleeves),
+        assessment=assess(net.replay, market.beside or _first(others), under, sleeves),
         capacity=_capacity(accounts, subject, terms),
         sleeves=sleeves,
     )
 
 
 def _first(benchmarks: Mapping[str, Replay]) -> Rival | None:
-    """Return the benchmark that the account is assessed beside."""
-    return next((Rival(name=name, record=record) for name, record in benchmarks.items()), None)
+    """Return the first benchmark; None without any."""
+    return next((Rival(name=name, path=equity_of(record)) for name, record in benchmarks.items()), None)
+
+
+def _publish_beside(job: Job, window: Window, open_source: Callable[[], BarSource]) -> None:
+    """Fetch and publish the bars of the symbol that the subject is assessed beside, if it is not traded itself."""
+    if window.beside is not None and window.beside not in job.symbols:
+        alone = replace(job, symbols=(window.beside,))
+        ingest(alone, open_source)
+        usable(alone, inspect(alone, None), TESTING)
 
 
 def _traded_on(job: Job, symbols: tuple[str, ...], market: "_Market") -> tuple[TradingTerms, QuotesByDate]:
@@ -249,6 +264,8 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
     with connect(job.home) as store:
         known = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
+        named = () if window.beside is None else (window.beside,)
+        rivals = bar_store.load(store, job.source, named, until=job.as_of)
     bars = {symbol: series for symbol, series in known.items() if symbol in symbols}
     every = account_dates(bars)
     start = window.start or every[0]
@@ -262,7 +279,10 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
     # A day without a rate is refused before any training begins.
     job.policy.costs.financing.on(dates[:-1])
     job.policy.costs.currencies.demand(traded.values(), dates)
-    return _Market(instruments=traded, bars=bars, known=known, listed=instruments, dates=dates)
+    priced = (Rival(name=symbol, path=closes_on(symbol, series, dates)) for symbol, series in rivals.items())
+    return _Market(
+        instruments=traded, bars=bars, known=known, listed=instruments, dates=dates, beside=next(priced, None)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,10 @@ from strategy.sleeves.results import SleeveResults
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """The benchmark of an assessment: its name and its record on the same days."""
+    """The benchmark of an assessment: its name, and its equity or price on the same days, (T,), above 0 at first."""
 
     name: str
-    record: Replay
+    path: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def assess(record: Replay, rival: Rival | None, under: Conditions, sleeves: Slee
     dates = tuple(snapshot.account.as_of for snapshot in record.snapshots)
     path = _path(record)
     returns = daily_returns(path)
-    theirs = None if rival is None else _path(rival.record)
+    theirs = None if rival is None else rival.path
     return Assessment(
         dates=dates,
         equity=record.snapshots[0].equity,

@@ -38,7 +38,7 @@ SaveResults = Annotated[
 ]
 Benchmark = Annotated[
     str | None,
-    typer.Option(metavar="STRATEGY", help="What beta, alpha and crises compare with: hold, or another strategy."),
+    typer.Option(metavar="NAME", help="What beta, alpha and crises compare with: a strategy, or symbol:SPY."),
 ]
 
 
@@ -119,7 +119,7 @@ def run_backtest(
     from tasks.backtest.export import save
     from tasks.backtest.run import Window
 
-    tested = run_planned(planned, Window(strategies=strategies, start=request.since), run)
+    tested = run_planned(planned, Window(strategies=strategies, start=request.since, beside=window.beside), run)
     if results is None:
         return backtest_answer(tested, ())
     from flows.config.wall_clock import clock

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tasks.parallel.runner import Runner
 
+#: What stands before the colon of a benchmark that is a symbol.
+SYMBOL = "symbol"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowOptions:
@@ -16,6 +19,16 @@ class WindowOptions:
     end_date: str | None
     benchmark: str | None = None
 
+    @property
+    def beside(self) -> str | None:
+        """Return the symbol that --benchmark names; None if it names a strategy, or was not given.
+
+        >>> WindowOptions(strategy=None, start_date=None, end_date=None, benchmark="symbol:SPY").beside
+        'SPY'
+        """
+        kind, _, symbol = (self.benchmark or "").partition(":")
+        return symbol.strip() or None if kind == SYMBOL else None
+
     def named(self, default: str) -> str:
         """Return the names of the strategies, of which the benchmark is the second; `default` where none was given.
 
@@ -23,7 +36,7 @@ class WindowOptions:
         'rules,hold, trend'
         """
         names = default if self.strategy is None else self.strategy
-        if self.benchmark is None:
+        if self.benchmark is None or self.beside is not None:
             return names
         subject, *others = names.split(",")
         return ",".join([subject, self.benchmark, *others])

@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from storage.bars import published as bar_store
+from storage.database import connect
 from strategy.account.state import Account, Snapshot
 from strategy.builtin.registry import HOLD, RULES, TURBO
+from strategy.evaluation.metrics import excess_returns
 from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table
+from tasks.backtest.measured import cash_of, equity_of
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.backtest.walk_forward import FoldAnswer
+from tasks.performance.symbol_benchmark import closes_on
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 
@@ -136,3 +141,17 @@ def test_the_page_shows_both_and_says_what_is_undefined(pair: Backtest) -> None:
     assert [row[-2] for row in drawdowns.rows] == ["not yet", "2020-06-12"]
     assert len(worst.rows) == 5
     assert (crises.rows, crises.empty) == ((), "None of the listed crises lies wholly within these days.")
+
+
+def test_a_symbol_that_is_not_traded_may_be_the_benchmark(tmp_path: Path) -> None:
+    window = Window(strategies=(RULES, HOLD), start=date(2020, 9, 1), beside="TOKEN")
+    tested = backtest(a_job(tmp_path, ("SHARE",), END), window, lambda: PAIR)
+    risk = json.loads(backtest_answer(tested, ()).to_json())["risk"]
+    assert (risk["benchmark"], tested.symbols) == ("TOKEN", ("SHARE",))
+    with connect(tested.job.home) as store:
+        token = bar_store.load(store, tested.job.source, ("TOKEN",), until=END)["TOKEN"]
+    cash = cash_of(tested.net.replay, tested.job.policy.costs.financing)
+    theirs = excess_returns(closes_on("TOKEN", token, tested.dates), cash)
+    slope = np.polyfit(theirs, excess_returns(equity_of(tested.net.replay), cash), 1)[0]
+    assert risk["beta"] == pytest.approx(slope)
+    assert {fill.symbol for fill in tested.net.replay.fills} == {"SHARE"}
