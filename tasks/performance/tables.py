@@ -55,7 +55,8 @@ def _table(heading: str, gains: Mapping[str, Gain], equity: Decimal) -> Table:
         "FX": [line.fx for line in lines.values()],
     }
     shown = {name: amounts for name, amounts in sources.items() if name == "Price" or any(amounts)}
-    columns = ("", *shown, "Net", "Of capital")
+    # The result first: a narrow screen shows the first columns without scrolling.
+    columns = ("", "Net", "Of capital", *shown)
     return Table(
         heading=heading,
         columns=columns,
@@ -63,9 +64,9 @@ def _table(heading: str, gains: Mapping[str, Gain], equity: Decimal) -> Table:
         rows=tuple(
             (
                 name,
-                *(money(amounts[row]) for amounts in shown.values()),
                 money(line.net),
                 signed_percent(float(line.net / equity)),
+                *(money(amounts[row]) for amounts in shown.values()),
             )
             for row, (name, line) in enumerate(lines.items())
         ),
@@ -73,14 +74,14 @@ def _table(heading: str, gains: Mapping[str, Gain], equity: Decimal) -> Table:
 
 
 def _with_exposures(table: Table, found: Attribution) -> Table:
-    """Return the table of symbols with the mean exposure to each as its second column."""
+    """Return the table of symbols with the mean exposure to each as its last column."""
     means = {**found.mean_exposures, "All": sum(found.mean_exposures.values())}
     name = "Mean exposure"
     return Table(
         heading=table.heading,
-        columns=("", name, *table.columns[1:]),
+        columns=(*table.columns, name),
         numbers=table.numbers | {name},
-        rows=tuple((row[0], figure(means.get(row[0])), *row[1:]) for row in table.rows),
+        rows=tuple((*row, figure(means.get(row[0]))) for row in table.rows),
     )
 
 

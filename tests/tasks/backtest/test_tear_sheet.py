@@ -131,7 +131,7 @@ def test_the_page_shows_both_and_says_what_is_undefined(pair: Backtest) -> None:
     sheet = tear_sheet(pair)
     symbols, directions, regimes = sheet.attribution
     assert [row[0] for row in symbols.rows][-1] == "All"
-    assert {row[-2] for table in sheet.attribution for row in table.rows if row[0] == "All"} == {symbols.rows[-1][-2]}
+    assert {row[1] for table in sheet.attribution for row in table.rows if row[0] == "All"} == {symbols.rows[-1][1]}
     assert {row[0] for row in directions.rows} <= {"Long", "Short", "Cash", "All"}
     assert {"Bull", "Bear"} & {row[0] for row in regimes.rows}
     assert [line.name for line in sheet.risk[:4]] == [
