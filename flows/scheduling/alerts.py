@@ -33,6 +33,11 @@ def notify(subject: str, body: str) -> bool:
     return way is None or send(way, subject, body)
 
 
+def has_reader() -> bool:
+    """Return whether anybody may be there to read a message; asks no server."""
+    return any(os.environ.get(name) for name in (WEBHOOK, "PREFECT_API_URL"))
+
+
 def recipient() -> Any:
     """Return the block, or else the webhook, through which a person is told; None if neither is configured.
 

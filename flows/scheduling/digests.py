@@ -68,7 +68,7 @@ def beside_day(home: Path, account: str, as_of: date, now: datetime) -> Beside:
 
 def _wanted(settings: Settings) -> bool:
     """Return whether digests are to be sent and anybody may be there to read them; asks no server."""
-    return settings.notify != "faults" and any(os.environ.get(name) for name in (alerts.WEBHOOK, "PREFECT_API_URL"))
+    return settings.notify != "faults" and alerts.has_reader()
 
 
 def _told(home: Path, account: str, as_of: date, now: datetime) -> tuple[str, ...]:

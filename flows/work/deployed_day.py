@@ -9,12 +9,9 @@ from pathlib import Path
 from prefect.runtime import deployment
 
 from exchange.ports import SourceUnavailable
-from exchange.sessions.closing_times import closed_by, last_closed, next_close
-from flows.config.instrument_file import table_of
-from flows.config.paths import expanded
+from exchange.sessions.closing_times import closed_by, last_closed
 from flows.config.settings import Settings, load
 from flows.config.wall_clock import clock
-from flows.planning.base_currency import closing_calendars, in_kept_currency
 from flows.planning.day_plan import DayPlan, plan_day
 from flows.planning.plan import Request
 from flows.runs.repeats import next_try_at
@@ -22,16 +19,14 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import DayWaits
 from flows.server.up_server import served_at
 from flows.work.day import Tell, prepared, withheld_before, without_work, worked
-from flows.work.done_days import Asked, DayEnd, Rest, file_seen, note
+from flows.work.done_days import Asked, DayEnd, note
+from flows.work.rest import rest_of
 from storage.bars import instruments as instrument_store
-from storage.bars.named_calendars import load_calendars
 from storage.database import connect
 from storage.ledger import days as ledger
-from storage.ledger import runs
-from strategy.account.fees_and_slippage import on_stated_terms
 from strategy.market.instruments import Calendar
 from tasks.prefect_tasks import AS_TASKS, report
-from tasks.run.runs import DAILY, finished
+from tasks.run.runs import finished
 from tasks.validation.gate import NothingPublishable
 
 
@@ -78,35 +73,10 @@ def _noted(day: DayPlan, request: Asked, tell: Tell, *, named: bool) -> DayEnd:
     """Run the day, and note it once a repeat of it would have nothing to do."""
     end = _run(day, tell)
     done = finished(day.job)
-    rest = None if done is None else _rest(day, named=named)
+    rest = None if done is None else rest_of(day, named=named)
     if done is not None and rest is not None:
         note(request, rest, DayEnd(answer=done.to_json(), sentence=f"{done.warnings[-1]}."), clock())
     return end
-
-
-def _rest(day: DayPlan, *, named: bool) -> Rest | None:
-    """Return until when a repeat has nothing to do; None if no run has done the day, or a later bar has closed."""
-    job, until = day.job, None
-    if not named:
-        settings = in_kept_currency(day.settings, job.account)
-        stated = table_of(settings.instruments)
-        instruments = [on_stated_terms(each, stated) for each in day.source.instruments(job.symbols)]
-        until = next_close(closing_calendars(instruments, settings.base_currency), job.as_of)
-    with connect(job.home) as store:
-        status = runs.last_status(store, job.account, job.as_of, DAILY)
-        named_ones = load_calendars(store, job.source)
-    if status is None or (until is not None and until <= clock()):
-        return None
-    source = day.settings.source
-    return Rest(
-        command=DAILY,
-        as_of=job.as_of,
-        status=status,
-        until=until,
-        source=job.source,
-        calendars={symbol: str(calendar) for symbol, calendar in named_ones.items()},
-        file=file_seen(expanded(Path(source.removeprefix("file:")))) if source.startswith("file:") else None,
-    )
 
 
 def _waiting(error: Exception, until: datetime | None) -> Exception:

@@ -53,7 +53,8 @@ class Rest:
     """Why a repeat has nothing to do: the day, how its newest run ended, and until when no later day can be asked for.
 
     `until` is None for a day that was named. `calendars` are those set by hand for symbols of the source, and `file` is
-    the source's file with its size and time, if it has one.
+    the source's file with its size and time, if it has one. `store` is that of the database, if the note ends with
+    anything that is written there.
     """
 
     command: str
@@ -63,6 +64,7 @@ class Rest:
     source: str
     calendars: Mapping[str, str]
     file: tuple[str, int, int] | None
+    store: tuple[str, int, int] | None = None
 
 
 def asked(parameters: Mapping[str, object], account: str, as_of: date | None) -> Asked:
@@ -83,6 +85,11 @@ def file_seen(path: Path) -> tuple[str, int, int]:
     """Return the file's path, size and time. Raises OSError."""
     found = path.stat()
     return str(path), found.st_size, found.st_mtime_ns
+
+
+def store_seen(home: Path) -> tuple[str, int, int]:
+    """Return the database's path, size and time; no connection may be open. Raises OSError."""
+    return file_seen(home / DATABASE_NAME)
 
 
 def note(request: Asked, rest: Rest, end: DayEnd, now: datetime) -> None:
@@ -107,6 +114,7 @@ def noted(request: Asked, now: datetime) -> DayEnd | None:
             source=kept["source"],
             calendars=kept["calendars"],
             file=kept["file"] and tuple(kept["file"]),
+            store=kept["store"] and tuple(kept["store"]),
         )
         fresh = kept["fingerprint"] == request.fingerprint and datetime.fromisoformat(kept["noted_at"]) <= now
         fresh = fresh and (rest.until is None or now < rest.until)
@@ -124,4 +132,6 @@ def _in_store(request: Asked, rest: Rest) -> bool:
     with connect(request.home) as store:
         status = runs.last_status(store, request.account, rest.as_of, rest.command)
         named = {symbol: str(calendar) for symbol, calendar in load_calendars(store, rest.source).items()}
-    return status == rest.status and named == dict(rest.calendars)
+    # Looked at last: what a killed process left beside the database has entered it by now.
+    unchanged = rest.store is None or store_seen(request.home) == rest.store
+    return unchanged and status == rest.status and named == dict(rest.calendars)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from flows.planning.day_plan import DayPlan
+    from flows.work.done_days import Asked
     from tasks.run.answers import DayAnswer
 
 
@@ -41,6 +42,21 @@ def daily(
 
 def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "DayAnswer":
     """Run the day and return its answer: as a flow where a Prefect server stands, else its steps as plain functions."""
+    from flows.config.wall_clock import clock
+    from flows.scheduling.alerts import has_reader
+    from flows.work.done_days import asked, noted
+
+    request = asked({**given, "as_of": as_of}, account, None)
+    # Where a message may be read, that on the day may still have to be sent.
+    end = None if has_reader() else noted(request, clock())
+    if end is not None:
+        from tasks.run.answers import DayAnswer
+
+        return DayAnswer.of_json(end.answer)
+    return _planned_and_run(given, as_of, account, request)
+
+
+def _planned_and_run(given: Mapping[str, object], as_of: str | None, account: str, request: "Asked") -> "DayAnswer":
     from flows.cli.prefect_run import prepare_tracked_run
     from flows.config.settings import load
     from flows.config.wall_clock import clock
@@ -48,6 +64,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     from flows.planning.plan import Request, day
     from flows.scheduling.digests import tell_day
     from flows.work.day import told
+    from flows.work.rest import note_end
     from tasks.run.answers import DayAnswer
     from tasks.run.runs import finished
 
@@ -57,9 +74,12 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     planned = plan_day(settings, Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker))
     done = finished(planned.job)
     if done is not None:
-        return told(done, tell_day(planned))
-    tracked = prepare_tracked_run(settings.home)
-    return DayAnswer.of_json(_as_flow(planned, wanted) if tracked else _as_functions(planned))
+        answer = told(done, tell_day(planned))
+    else:
+        tracked = prepare_tracked_run(settings.home)
+        answer = DayAnswer.of_json(_as_flow(planned, wanted) if tracked else _as_functions(planned))
+    note_end(planned, request, named=wanted is not None)
+    return answer
 
 
 def _as_flow(planned: "DayPlan", as_of: "date | None") -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.work.done_days import Asked, DayEnd, Rest, asked, file_seen, note, noted
+from flows.work.done_days import Asked, DayEnd, Rest, asked, file_seen, note, noted, store_seen
 from storage.bars.named_calendars import keep_calendars
 from storage.database import connect
 from storage.ledger import runs
@@ -120,6 +120,18 @@ def test_a_note_is_not_believed_once_anything_has_changed(
     assert noted(request(done), NOW) == END
     changed(done)
     assert noted(request(done), NOW + timedelta(minutes=5)) is None
+
+
+def test_a_command_s_note_ends_with_whatever_is_written_to_the_store(done: Path) -> None:
+    request_ = request(done)
+    kept = json.loads(request_.file.read_bytes())
+    request_.file.write_text(json.dumps({**kept, "store": store_seen(done)}))
+    # Looking at the store is no writing.
+    assert noted(request_, NOW) == END
+    assert noted(request_, NOW) == END
+    with connect(done) as store:
+        keep_calendars(store, "another source", {"SHARE": Calendar.ALWAYS}, NOW)
+    assert noted(request_, NOW) is None
 
 
 def test_another_request_for_the_account_has_no_note(done: Path) -> None:
