@@ -45,7 +45,7 @@ def test_every_documented_command_and_option_exists(path: Path) -> None:
             assert isinstance(command, TyperCommand), f"{path.name}: turbodmt {words[0]}"
         known = {option for parameter in command.params for option in parameter.opts}
         if isinstance(command, SettingsCommand):
-            known |= {OPTION, *SHORTHANDS.values()}
+            known |= {OPTION, *(SHORTHANDS[name] for name in command.shorthands)}
         for option in (word for word in words if word.startswith("--")):
             assert option in known, f"{path.name}: turbodmt {' '.join(words)}"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 import typer
 
 from flows.cli.colours import failure, warning
+from flows.cli.streams import fitted
 from flows.cli.text_table import table
 from flows.runs.interrupts import ctrl_c_came
 from flows.runs.work_progress import work_told
@@ -45,12 +46,12 @@ def quiet_logs(level: int = logging.ERROR) -> None:
 
 def run_command(answer: Callable[[], A], show: Callable[[A], str], as_json: bool) -> None:
     """Print the answer, as JSON or in words, or the failure in one sentence, and exit with its code."""
-    _finish(lambda: answer().to_json() if as_json else show(answer()), as_json)
+    _finish(lambda: answer().to_json() if as_json else fitted(show(answer()), sys.stdout), as_json)
 
 
 def run_dialogue(answer: Callable[[], str]) -> None:
     """Print the closing words of a command without --json, or the failure in one sentence, and exit with its code."""
-    _finish(answer, as_json=False)
+    _finish(lambda: fitted(answer(), sys.stdout), as_json=False)
 
 
 def _finish(produce: Callable[[], str], as_json: bool) -> None:
@@ -76,7 +77,7 @@ def fail(message: str, code: Exit, as_json: bool, details: Mapping[str, object] 
     sentence = " ".join(message.split())
     if as_json:
         _print(json.dumps({"error": {"exit": int(code), "message": sentence, **details}}))
-    sys.stderr.write(f"{failure('turbodmt:')} {sentence}\n")
+    sys.stderr.write(fitted(f"{failure('turbodmt:')} {sentence}", sys.stderr) + "\n")
     raise SystemExit(int(code))
 
 
@@ -95,7 +96,7 @@ def _print(text: str) -> None:
 
 def tell(sentence: str) -> None:
     """Announce on stderr, and so in a log too, what a command is about to do, if it takes minutes."""
-    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.write(fitted(sentence, sys.stderr) + "\n")
     sys.stderr.flush()
 
 

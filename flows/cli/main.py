@@ -31,7 +31,7 @@ from flows.cli.research.promote import promote
 from flows.cli.research.results_folder import with_folder
 from flows.cli.research.train import train
 from flows.cli.research.twin import twin
-from flows.cli.set_option import SettingsCommand
+from flows.cli.set_option import FinancedCommand, SettingsCommand
 from flows.cli.strategies.accept import accept
 from flows.cli.strategies.listing import strategies
 from flows.cli.strategies.new import new
@@ -85,7 +85,7 @@ def turbodmt(
         raise typer.Exit(int(Exit.USAGE))
 
 
-class ResultsCommand(SettingsCommand):
+class ResultsCommand(FinancedCommand):
     """A command whose `--save-results` may stand without a value, as the seed document writes it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -100,8 +100,10 @@ COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
     *(trials, quality, deposit, withdraw, positions, cancel, delist, status, digest, halt, resume, up, watch, doctor),
 )
+#: Those of them that use interest rates.
+FINANCED = (daily, train, audit, backfill, accounts, up, doctor)
 for _command in COMMANDS:
-    _class = ResultsCommand if _command is backtest else SettingsCommand
+    _class = ResultsCommand if _command is backtest else FinancedCommand if _command in FINANCED else SettingsCommand
     app.command(cls=_class, epilog=examples(_command.__name__))(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command(epilog=examples("init"))(init)

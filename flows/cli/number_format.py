@@ -97,13 +97,13 @@ def in_units(metrics: "Metrics | PointAnswer | AccountAnswer", names: Sequence[s
 
 
 def decision(answer: "DecisionAnswer") -> dict[str, object]:
-    """Return a decision as a row, with its fractions as percentages."""
+    """Return a decision as a row, with its fractions as percentages; a position that is kept has the exposure held."""
     return {
         **dict(answer),
         "confidence": percent(answer.confidence, 0),
         "signal": figure(answer.signal),
         "volatility": percent(answer.volatility),
-        "exposure": percent(answer.exposure),
+        "exposure": percent(answer.held if answer.exposure is None else answer.exposure),
     }
 
 

@@ -14,23 +14,27 @@ from flows.doctor.environment_names import PREFIX, remedy_of, strange_names
 from strategy.exit_codes import Exit
 
 OPTION = "--set"
-#: Settings with an option of their own on every such command: what messages on missing rates tell a user to type.
+#: Settings with an option of their own where rates are used: what messages on missing rates tell a user to type.
 SHORTHANDS = {"financing_rate": "--financing-rate", "rates": "--rates"}
 
 
 class SettingsCommand(TyperCommand):
     """A command that reads settings: it takes `--set`, and warns of a misspelt environment variable."""
 
+    #: The settings that have an option of their own on the command.
+    shorthands: frozenset[str] = frozenset()
+
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the command's own parameters, then `--set` and the options of single settings."""
+        """Return the command's own parameters, then `--set` and what the kind of command adds."""
         own = super().get_params(ctx)
-        return [*own[:-1], *_options(), *own[-1:]]
+        added = [each for each in _options() if each.name == "settings" or each.name in self.shorthands]
+        return [*own[:-1], *added, *own[-1:]]
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command under the given settings."""
         pairs = [*(ctx.params.pop("settings") or ())]
         for name in SHORTHANDS:
-            value = ctx.params.pop(name)
+            value = ctx.params.pop(name, None)
             if value is not None:
                 pairs.append(f"{name}={value}")
         for name in strange_names():
@@ -38,6 +42,12 @@ class SettingsCommand(TyperCommand):
         if pairs:
             _put_in_force(pairs, ctx.params)
         return super().invoke(ctx)
+
+
+class FinancedCommand(SettingsCommand):
+    """A command that charges and pays interest, or looks for its rates: it takes `--rates` and `--financing-rate`."""
+
+    shorthands = frozenset(SHORTHANDS)
 
 
 def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:

@@ -39,6 +39,15 @@ def demand_base_kept(store: Connection, account: str, kept: str | None, wanted: 
         )
 
 
+def demand_currency_of(settings: Settings, account: str) -> None:
+    """Raise UsageError if the settings name a base currency, and the account is kept in another."""
+    if settings.base_currency is None or not (settings.home / DATABASE_NAME).is_file():
+        return
+    with connect(settings.home) as store:
+        base = (newest_terms(store, account) or {}).get("base_currency")
+        demand_base_kept(store, account, str(base) if base else None, settings.base_currency)
+
+
 def without_pairs(settings: Settings, source: BarSource) -> tuple[str, ...]:
     """Return the symbols that the source serves by default, without the pairs that only convert the others' prices."""
     symbols, base = source.symbols(), settings.base_currency

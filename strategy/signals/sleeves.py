@@ -12,6 +12,8 @@ from strategy.signals.strategies import Sizing, Sleeve, Strategy, sizing_of
 
 #: The word for a weight that comes from the risk of the sleeve.
 BY_RISK = "risk"
+#: What every refusal of a weight says.
+WEIGHTS = f"give each sleeve a number above 0, of 1 together at most, or {BY_RISK} to all of them"
 #: Most sleeves of an account.
 MOST_SLEEVES = 8
 #: Account dates over which the risk of a sleeve's book is measured; with those around them there are few enough rows
@@ -120,14 +122,18 @@ def _demand_weights(sleeves: Sequence[Sleeve]) -> None:
     if not fixed:
         return
     if len(fixed) < len(sleeves):
-        raise ValueError(f"some weights of sleeves are fixed and others {BY_RISK}; make all of them one or the other")
+        by_risk = next(sleeve.strategy.name for sleeve in sleeves if sleeve.weight is None)
+        raise ValueError(
+            f"the weight of {fixed[0].strategy.name} is {weight_in_words(fixed[0].weight)} and that of {by_risk} is "
+            f"{BY_RISK}; {WEIGHTS}"
+        )
     weights = [0.0 if sleeve.weight is None else sleeve.weight for sleeve in fixed]
     for sleeve, weight in zip(fixed, weights, strict=True):
         if not 0 < weight <= 1:
-            raise ValueError(f"the weight of {sleeve.strategy.name} is {weight:g}; it must be above 0 and at most 1")
+            raise ValueError(f"the weight of {sleeve.strategy.name} is {weight:g}; {WEIGHTS}")
     # Weights such as 0.1 ten times over are rounded.
     if fsum(weights) > 1 + 1e-9:
-        raise ValueError(f"the weights of the sleeves add up to {fsum(weights):g}; they may be 1 at most")
+        raise ValueError(f"the weights of the sleeves add up to {fsum(weights):g}; {WEIGHTS}")
 
 
 def _columns(strategies: Sequence[Strategy]) -> dict[str, Lag]:

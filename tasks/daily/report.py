@@ -162,15 +162,16 @@ def _missed(job: Job) -> list[str]:
         failed = runs.failures(store, job.account, days) if days else {}
         settled = {day: len(ledger.fills_on(store, job.account, day)) for day in days}
     said = [
-        f"{day} missed, nothing was decided: its run failed: {reason}{_trades(settled[day])}"
+        f"{day} passed without a decision: its run failed: {reason}{_trades(settled[day])}"
         for day, reason in failed.items()
     ]
     silent = [day for day in days if day not in failed]
     if silent:
         which = f"{silent[0]}" if len(silent) == 1 else f"{len(silent)} days from {silent[0]} to {silent[-1]}"
-        why = "no run came through in time; bars are filled, the account is marked"
+        whom = "it" if len(silent) == 1 else "them"
+        why = f"no run was made for {whom} in time; bars are filled, the account is marked"
         trades = _trades(sum(settled[day] for day in silent))
-        said.append(f"{which} missed, nothing was decided: {why}{trades}")
+        said.append(f"{which} passed without a decision: {why}{trades}")
     return said
 
 

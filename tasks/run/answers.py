@@ -167,6 +167,7 @@ class SleeveAnswer(Answer):
 class DecisionAnswer(Answer):
     """A decision, without its day and symbol; `rebalance` is there if a rebalance band or frequency had an effect.
 
+    `held` is there where `exposure` is null and a position is kept: its signed value at the close, over equity.
     It is `flatten` on a day on which the account is flattened. `sleeves` are there in an account with several
     strategies, where `signal` is Σ weight · signal.
     """
@@ -180,6 +181,7 @@ class DecisionAnswer(Answer):
     reason: str
     rebalance: str | None = None
     sleeves: tuple[SleeveWishAnswer, ...] = ()
+    held: float | None = None
 
 
 class OrderAnswer(Answer):
@@ -270,7 +272,7 @@ def day_answer(result: DayResult) -> DayAnswer:
         run_id=result.job.run_id,
         account=result.job.account,
         strategy=result.job.policy.strategy.name,
-        symbols={decision.symbol: decision_answer(decision) for decision in result.decisions},
+        symbols={decision.symbol: _with_held(decision, snapshot) for decision in result.decisions},
         orders=tuple(map(order_answer, result.orders)),
         fills=tuple(map(fill_answer, result.fills)),
         flows=tuple(map(flow_answer, result.flows)),
@@ -303,6 +305,13 @@ def decision_answer(decision: Decision) -> DecisionAnswer:
     answer = DecisionAnswer.model_validate(decision)
     absent = {name for name in ("rebalance", "sleeves") if not getattr(decision, name)}
     return DecisionAnswer.model_validate(answer.model_dump(exclude=absent)) if absent else answer
+
+
+def _with_held(decision: Decision, snapshot: Snapshot | None) -> DecisionAnswer:
+    answer = decision_answer(decision)
+    if decision.exposure is not None or snapshot is None or decision.symbol not in snapshot.account.positions:
+        return answer
+    return answer.model_copy(update={"held": snapshot.exposure(decision.symbol)})
 
 
 def sleeve_answers(found: SleeveResults) -> tuple[SleeveAnswer, ...]:

@@ -13,11 +13,11 @@ from storage.strategies.registrations import Binding, Registration
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import UsageError
 from strategy.signals.faults import Check, Fault, StrategyRefused
-from strategy.signals.sleeves import BY_RISK, combined
+from strategy.signals.sleeves import BY_RISK, WEIGHTS, combined
 from strategy.signals.strategies import Sleeve, Strategy
 from tasks.strategies.binding import bound, bound_parameters, demand_one_file, resolved
 from tasks.strategies.packages import installed, of_package
-from tasks.strategies.spelling import SUFFIX, file_and_name, is_file, sleeves_in
+from tasks.strategies.spelling import SUFFIX, file_and_name, is_file, odd_weight, sleeves_in
 from tasks.strategy_process.opening import open_strategy
 from tasks.strategy_process.parameter_values import WrongParameter, with_values
 from tasks.strategy_process.runner import ChildRunner
@@ -34,6 +34,9 @@ def chosen(home: Path, spec: str, parameters: Mapping[str, str], account: str = 
         return _of_sleeves(home, spec, parameters, account)
     if is_file(spec):
         return of_file(spec, parameters)
+    odd = odd_weight(spec)
+    if odd is not None:
+        raise _not_combinable(f"the weight of {odd[0]} is {odd[1]!r}; {WEIGHTS}")
     if "=" in spec or "+" in spec:
         raise UsageError(
             f"--strategy is {spec!r}; sleeves are written NAME=WEIGHT and joined by +, as in rules=0.5+momentum=0.5, "
@@ -65,7 +68,11 @@ def combination(sleeves: Sequence[Sleeve]) -> Strategy:
     try:
         return combined(sleeves)
     except ValueError as error:
-        raise UsageError(f"--strategy names sleeves that one account cannot have: {error}") from error
+        raise _not_combinable(str(error)) from error
+
+
+def _not_combinable(why: str) -> UsageError:
+    return UsageError(f"--strategy names sleeves that one account cannot have: {why}")
 
 
 def parameters_of(name: str, parameters: Mapping[str, str]) -> dict[str, str]:

@@ -30,6 +30,18 @@ def sleeves_in(spec: str) -> tuple[tuple[str, str], ...]:
     return tuple((each[1].strip(), each[2]) for each in found if each) if all(found) else ()
 
 
+def odd_weight(spec: str) -> tuple[str, str] | None:
+    """Return the first sleeve whose weight is neither a number nor by risk; None if the text is no list of sleeves.
+
+    >>> odd_weight("rules=0.5+trend.py=half"), odd_weight("rules=0.5"), odd_weight("rules+trend.py")
+    (('trend.py', 'half'), None, None)
+    """
+    parts = [part.strip().partition("=") for part in spec.split("+")]
+    if not all(name and weight for name, _, weight in parts):
+        return None
+    return next(((name, weight) for name, _, weight in parts if not sleeves_in(f"{name}={weight}")), None)
+
+
 def specs_in(spec: str) -> tuple[str, ...]:
     """Return the name or file of each sleeve; the text itself if it has none.
 

@@ -189,7 +189,7 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
 def test_days_that_no_run_came_for_are_told_once(home: Path) -> None:
     assert json.loads(daily(as_of=date(2018, 12, 21), strategy="rules", home=home))["warnings"] == []
     (missed,) = json.loads(daily(as_of=DAYS[1], strategy="rules", home=home))["warnings"]
-    assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed, nothing was decided: no run came through")
+    assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 passed without a decision: no run was made for them")
     assert missed.endswith("the account is marked" + SETTLED)
     assert json.loads(daily(as_of=DAYS[2], strategy="rules", home=home))["warnings"] == []
     with connect(home) as store:
@@ -204,7 +204,7 @@ def test_a_missed_day_whose_run_failed_says_why(home: Path) -> None:
     begin(job, datetime.now(tz=UTC))
     close_failed(job, datetime.now(tz=UTC), "sample did not answer")
     (missed,) = json.loads(daily(as_of=DAYS[2], strategy="rules", home=home))["warnings"]
-    assert missed == "2018-12-28 missed, nothing was decided: its run failed: sample did not answer" + SETTLED
+    assert missed == "2018-12-28 passed without a decision: its run failed: sample did not answer" + SETTLED
 
 
 def test_a_late_symbol_is_decided_by_the_next_run_of_the_day(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_after_five_days_off_the_data_are_whole_one_day_trades_and_the_rest_is_m
     assert newest == [(symbol, traded, 406) for symbol in SYMBOLS]
     assert outcome is not None
     assert outcome.warnings == (
-        "4 days from 2026-03-01 to 2026-03-04 missed, nothing was decided: no run came through in time; bars are "
+        "4 days from 2026-03-01 to 2026-03-04 passed without a decision: no run was made for them in time; bars are "
         "filled, the account is marked, 2 trades of earlier orders settled",
     )
 

@@ -42,6 +42,7 @@ def run_request(
     """Return the answer of a request that `asked` completes with its flows. Raises UsageError."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
+    from flows.planning.base_currency import demand_currency_of
     from flows.planning.plan import day
     from tasks.operations.cash_flows import FlowRequest, request_flows
 
@@ -55,7 +56,10 @@ def run_request(
         key=options.key,
         at=clock(),
     )
-    return request_flows(load({"home": home}).home, asked(blank))
+    settings = load({"home": home})
+    # Its next day would refuse the same settings.
+    demand_currency_of(settings, options.account)
+    return request_flows(settings.home, asked(blank))
 
 
 def amount_of(text: str) -> Decimal:

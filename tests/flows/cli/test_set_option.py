@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from typer import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from flows.cli.main import app
-from flows.cli.set_option import SettingsCommand, assigned
+from flows.cli.set_option import FinancedCommand, SettingsCommand, assigned
 from flows.config.settings import ConfigurationError, load
 from tests.flows.conftest import Run
 
@@ -38,18 +39,34 @@ def test_rates_and_the_flat_rate_have_options_of_their_own(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr("flows.cli.data.bars.run_bars", lambda home: seen.append(load({"home": home})) or {})
-    monkeypatch.setattr("flows.cli.data.bars.shown_bars", lambda answer: "")
-    assert run("bars", "--financing-rate", "0.03").code == 0
+    monkeypatch.setattr("flows.cli.trade.accounts.run_accounts", lambda home: seen.append(load({"home": home})) or {})
+    monkeypatch.setattr("flows.cli.trade.accounts.shown_accounts", lambda answer: "")
+    assert run("accounts", "--financing-rate", "0.03").code == 0
     assert seen[-1].financing_rate == 0.03
     # The environment holds the other one by now, and an option rules over it.
-    assert run("bars", "--rates", "constant:0.02").code == 0
+    assert run("accounts", "--rates", "constant:0.02").code == 0
     assert (seen[-1].rates, seen[-1].financing_rate) == ("constant:0.02", None)
-    assert run("bars", "--financing-rate", "0.04").code == 0
+    assert run("accounts", "--financing-rate", "0.04").code == 0
     assert (seen[-1].rates, seen[-1].financing_rate) == (None, 0.04)
-    assert run("bars", "--rates", "constant:0.02", "--financing-rate", "0.03").code == 2
-    told = run("bars", "--financing-rate", "0.03", "--set", "financing_rate=0.04").err
+    assert run("accounts", "--rates", "constant:0.02", "--financing-rate", "0.03").code == 2
+    told = run("accounts", "--financing-rate", "0.03", "--set", "financing_rate=0.04").err
     assert "gives financing_rate as '0.04' and as '0.03'; leave one of them out" in told
+
+
+def test_only_commands_that_use_rates_offer_them() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    offering = {name for name, command in group.commands.items() if isinstance(command, FinancedCommand)}
+    assert offering == {"daily", "backtest", "train", "audit", "backfill", "accounts", "up", "doctor"}
+    assert {"--rates", "--financing-rate"} <= _options("daily")
+    assert not {"--rates", "--financing-rate"} & _options("halt")
+
+
+def _options(name: str) -> set[str]:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    command = group.commands[name]
+    return {option for each in command.get_params(Context(command)) for option in each.opts}
 
 
 @pytest.mark.parametrize(

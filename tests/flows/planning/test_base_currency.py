@@ -10,6 +10,8 @@ import pytest
 
 from exchange.ports import SourceRefused
 from exchange.sessions.closing_times import closed_by
+from flows.cli.trade.cash_flows import FlowOptions
+from flows.cli.trade.deposit import run_deposit
 from flows.config.settings import ConfigurationError, load
 from flows.planning.adapters import open_source
 from flows.planning.kept_terms import on_kept_terms
@@ -25,6 +27,7 @@ from strategy.market.instruments import Calendar
 from tasks.data.ingest import ingest
 from tasks.notices.currencies import unknown_currencies
 from tasks.operations.adopt_defaults import adopt_defaults
+from tasks.operations.cash_flows import CashFlowsAnswer
 from tasks.operations.status import account_status
 from tasks.run.job import Job
 from tasks.run.kept_terms import LEGACY
@@ -73,7 +76,9 @@ def live_through(home: Path, source: str, day: date, **given: object) -> Job:
     return made
 
 
-def test_an_account_keeps_its_currency_and_converts_by_the_inverse_pair_of_the_file(home: Path, source: str) -> None:
+def test_an_account_keeps_its_currency_and_converts_by_the_inverse_pair_of_the_file(
+    home: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = live_through(home, source, DAYS[0], base_currency="USD")
     # The pair converts, and is not traded; the day is complete with the currencies' bars, at midnight.
     assert first.symbols == ("ABROAD", "HOME")
@@ -94,6 +99,15 @@ def test_an_account_keeps_its_currency_and_converts_by_the_inverse_pair_of_the_f
     assert adopted.terms["base_currency"] == "USD"
     with pytest.raises(UsageError, match="account daily is kept in USD, and base_currency is EUR"):
         live_through(home, source, DAYS[-1], base_currency="EUR")
+    with pytest.raises(UsageError, match="account daily is kept in USD, and base_currency is EUR"):
+        deposited(home, monkeypatch, "EUR")
+    assert deposited(home, monkeypatch, "USD").recorded
+
+
+def deposited(home: Path, monkeypatch: pytest.MonkeyPatch, currency: str) -> CashFlowsAnswer:
+    """A deposit of 5, as `--set base_currency` asks for it."""
+    monkeypatch.setenv("TURBODMT_BASE_CURRENCY", currency)
+    return run_deposit(str(home), "5", FlowOptions(account="daily", day=None, reason="", key=None))
 
 
 def test_an_account_without_a_named_currency_is_in_that_of_what_it_has_ordered(home: Path, source: str) -> None:

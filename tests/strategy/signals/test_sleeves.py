@@ -6,7 +6,7 @@ import pytest
 
 from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
 from strategy.market.own_columns import Lag
-from strategy.signals.sleeves import MOST_SLEEVES, combined
+from strategy.signals.sleeves import MOST_SLEEVES, WEIGHTS, combined
 from strategy.signals.strategies import Sizing, Sleeve, Strategy
 
 EARLY = Strategy(name="early", signal=lambda bars: bars.close, history_bars=1, columns={"eps": Lag(days=45)})
@@ -44,10 +44,10 @@ def test_the_version_of_a_combination_is_that_of_the_sleeves_of_the_users_own() 
         ([(RULES, 0.5), (TURBO, 0.5)], "the strategy turbo learns, and a sleeve must be a rule"),
         ([(RULES, 0.5), (HOLD, 0.5)], "the strategy hold buys once and keeps"),
         ([(RULES, 0.5), (RULES, 0.5)], "the strategy rules has two sleeves"),
-        ([(RULES, 0.75), (MOMENTUM, 0.5)], "add up to 1.25; they may be 1 at most"),
-        ([(RULES, 0.0), (MOMENTUM, 0.5)], "the weight of rules is 0; it must be above 0 and at most 1"),
-        ([(RULES, 1.5)], "the weight of rules is 1.5"),
-        ([(RULES, None), (MOMENTUM, 0.5)], "some weights of sleeves are fixed and others risk"),
+        ([(RULES, 0.75), (MOMENTUM, 0.5)], f"the weights of the sleeves add up to 1.25; {WEIGHTS}"),
+        ([(RULES, 0.0), (MOMENTUM, 0.5)], f"the weight of rules is 0; {WEIGHTS}"),
+        ([(RULES, 1.5)], f"the weight of rules is 1.5; {WEIGHTS}"),
+        ([(RULES, None), (MOMENTUM, 0.5)], f"the weight of momentum is 0.5 and that of rules is risk; {WEIGHTS}"),
         ([(EARLY, 0.5), (LATE, 0.5)], "reads the column eps 60 days late, and another sleeve 45 days"),
         ([(of((RULES, 1.0)), 0.5)], "has sleeves itself"),
         ([], "an account has 0 sleeves"),

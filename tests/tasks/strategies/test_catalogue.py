@@ -75,6 +75,8 @@ def test_parameters_are_set_by_their_types(tmp_path: Path) -> None:
     [
         ("trubo", "--strategy is 'trubo', which is neither a known strategy nor a file such as trend.py; did you mean"),
         ("luck", "known are turbo, rules, hold, vol-target, momentum$"),
+        ("rules=half+hold=0.5", "the weight of rules is 'half'; give each sleeve a number above 0, of 1 together at"),
+        ("rules=0.5+hold=-1", "the weight of hold is '-1'; give each sleeve a number above 0, of 1 together at most"),
         ("missing.py", "missing.py cannot be read: No such file or directory; name a file such as trend.py"),
         ("folder.py", "folder.py is a folder; name the file in it"),
         ("./folder", "folder is a folder; name the file in it"),

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from flows.cli.trade.daily import shown_daily
-from tasks.run.answers import DayAnswer
+from tasks.run.answers import DayAnswer, DecisionAnswer
 
 EMPTY = DayAnswer(
     as_of=date(2018, 12, 30),
@@ -44,6 +44,14 @@ def test_a_halted_day_says_so_before_all_else() -> None:
         "Halted since 2020-01-01: too deep; only orders that reduce a position are sent. Once you know why, `turbodmt "
         "resume --account desk --reason TEXT` lets it trade again."
     )
+
+
+def test_a_position_that_is_kept_is_shown_with_the_exposure_held() -> None:
+    unknown = {"regime": None, "confidence": None, "signal": None, "volatility": None, "exposure": None}
+    decided = DecisionAnswer.model_validate({**unknown, "status": "traded", "reason": "", "rebalance": "kept"})
+    kept = decided.model_copy(update={"held": -0.25})
+    told = shown_daily(EMPTY.model_copy(update={"symbols": {"A": kept, "B": decided}}))
+    assert [line.split()[-1] for line in told.splitlines() if line[:2] in ("A ", "B ")] == ["-25.0%", "-"]
 
 
 def test_an_account_that_has_lost_everything_still_says_so() -> None:
