@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from re import fullmatch
 
 import duckdb
 
@@ -121,8 +122,13 @@ def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
 
 def _scripts(folder: Path) -> dict[int, Path]:
     """Return the migrations by number. Raises StoreError for two of one number, of which only one would be applied."""
+    return _numbered(folder, tuple(sorted(path.name for path in folder.iterdir())))
+
+
+@cache
+def _numbered(folder: Path, names: tuple[str, ...]) -> dict[int, Path]:
     scripts: dict[int, Path] = {}
-    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+    for path in (folder / name for name in names if fullmatch(r"\d{4}_.*\.sql", name)):
         number = int(path.name[:4])
         if number in scripts:
             raise StoreError(

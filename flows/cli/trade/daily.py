@@ -33,11 +33,18 @@ def daily(
     as_json: AsJson = False,
 ) -> None:
     """Run one day: ingest, validate, settle, retrain if due, signal, order, reconcile, report."""
-    from flows.cli.calendar_option import with_calendar
-
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
     given = {**settings, "home": home}
-    run_command(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
+    run_command(lambda: run_daily(_named(given, calendar), as_of, account), shown_daily, as_json)
+
+
+def _named(given: Mapping[str, object], calendar: str | None) -> Mapping[str, object]:
+    """Return the options, once the calendar that is named stands for the symbols."""
+    if calendar is None:
+        return given
+    from flows.cli.calendar_option import with_calendar
+
+    return with_calendar(given, calendar)
 
 
 def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "DayAnswer":
