@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.cli.trade.halt import run_flatten, run_halt, run_resume, shown_halt
+from flows.cli.trade.halt import halt_line, run_flatten, run_halt, run_resume
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence
 from flows.server.environment import attend_run
@@ -68,7 +68,7 @@ def _final_state(answer: HaltAnswer) -> "State[Any]":
         "Reason": answer.reason,
         "Changed": "yes" if answer.changed else "no, it was so already",
     }
-    sentence = shown_halt(answer)
+    sentence = halt_line(answer)
     create_table_artifact(table=[row], key=f"halt-{answer.account}", description=sentence)
     log.info("%s", sentence)
     return Completed(message=sentence)

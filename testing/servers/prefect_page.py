@@ -42,11 +42,12 @@ class PrefectPage:
         expect(box).to_have_count(0, timeout=PATIENCE_MS)
         self.await_text("Active Work Pools")
 
-    def shoot(self, name: str) -> None:
+    def shoot(self, name: str, width_px: int = WIDTH_PX) -> None:
         """A picture of the whole page, which must be at rest."""
         self.tab.wait_for_load_state("networkidle")
+        self.tab.set_viewport_size({"width": width_px, "height": HEIGHT_PX})
         height = min(MOST_PX, max(HEIGHT_PX, int(self.tab.evaluate(WHOLE_HEIGHT))))
-        self.tab.set_viewport_size({"width": WIDTH_PX, "height": height})
+        self.tab.set_viewport_size({"width": width_px, "height": height})
         self.tab.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
         self.tab.set_viewport_size({"width": WIDTH_PX, "height": HEIGHT_PX})
 
@@ -85,6 +86,13 @@ class PrefectPage:
             self.tab.get_by_role("button", name="Apply").click()
         else:
             self.field(name).locator("textarea, input").fill(value)
+
+    def switch_on(self, name: str) -> None:
+        """The form's field of that name says yes."""
+        switch = self.field(name).get_by_role("switch")
+        expect(switch).not_to_be_checked()
+        switch.click()
+        expect(switch).to_be_checked()
 
     def submit(self) -> tuple[str, str]:
         """Return how the run that the form asked for ended, and its name; its page is open.

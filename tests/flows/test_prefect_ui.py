@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(900)]
 STEPS = ("ingest", "validate", "settle", "retrain if due", "signal", "order", "reconcile", "report")
 #: Three days on which the rule sells, then sells more, which a halt withholds, then sells again.
 FIRST, HALTED, RESUMED = date(2018, 12, 26), date(2018, 12, 27), date(2018, 12, 28)
+#: The day after, on which the account is closed.
+FLATTENED = date(2018, 12, 31)
 DESK = {"source": "sample", "strategy": "rules", "account": "desk"}
 BAD_DAY = date(2020, 12, 30)
 SLUG = "every-minute"
@@ -397,6 +399,41 @@ def test_the_watchdog_from_the_form_lists_its_concerns(page: PrefectPage, opened
     page.await_text("Concerns at ")
     assert {"Key", "Concern"} == set(page.rows()[0])
     page.shoot("9-watchdog")
+
+
+def test_an_account_that_is_flattened_from_the_form_is_closed_by_its_next_day(page: PrefectPage, opened: date) -> None:
+    page.open_form("halt", {"account": "desk", "reason": "out of the market"})
+    page.switch_on("flatten")
+    for width_px in (390, 1_280):
+        page.shoot(f"10-flatten-form-{width_px}", width_px)
+    assert page.submit() == ("Completed", "halt desk, out of the market")
+    said = page.state_message()
+    for width_px in (390, 1_280):
+        page.shoot(f"10-flatten-run-{width_px}", width_px)
+    # In one line, as the page joins lines: what was cancelled is no table.
+    assert re.match(
+        r"Account desk is halted and flattened: each daily run closes what is held at the next open, until it is "
+        r"resumed\. Reason: out of the market\. Cancelled: (buy|sell) [\d.]+ \^(GSPC|IXIC)\b",
+        said,
+    )
+    page.open_artifact("halt-desk")
+    (row,) = page.rows()
+    assert (row["Halted"], row["Flattened"], row["Reason"]) == ("yes", "yes", "out of the market")
+    for width_px in (390, 1_280):
+        page.shoot(f"10-flatten-artifact-{width_px}", width_px)
+
+    # It decides to hold nothing, whatever the rule wants.
+    assert page.run("daily-equities", {"as_of": FLATTENED, **DESK})[0] == "Completed"
+    page.shoot("10-flattened-run")
+    page.open_artifact("decisions-desk")
+    page.shoot("10-flattened-decisions")
+    assert {(row["Exposure"], row["Reason"]) for row in page.rows()} == {
+        ("0.000", "the account is flattened: its position is closed")
+    }
+    page.tab.go_back()
+    page.open_artifact("risk-desk")
+    page.await_text("Every position is closed. Flattened since ", ": out of the market.")
+    page.shoot("10-flattened-risk")
 
 
 def test_the_page_asks_nobody_but_its_own_server(page: PrefectPage, asked: Asked) -> None:

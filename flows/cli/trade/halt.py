@@ -93,15 +93,33 @@ def shown_halt(answer: "HaltAnswer") -> str:
     """Return in words whether an account may trade, and why, what was cancelled, and what it still holds."""
     from flows.cli.number_format import order, quantity
 
-    reason = f" Reason: {answer.reason.rstrip('.')}." if answer.reason else ""
-    already = "" if answer.changed else " It already was; nothing has changed."
     left = [{**dict(each), "quantity": quantity(each.quantity)} for each in answer.left_over]
     return sections(
-        f"Account {answer.account} is {_state(answer)}.{reason}{already}",
+        _sentence(answer),
         listed("Cancelled", [*map(order, answer.cancelled)], ("symbol", "side", "quantity", "as_of", "order_id")),
         listed("Still held", left, ("symbol", "quantity", "code", "reason")) if left else "",
         warned(answer),
     )
+
+
+def halt_line(answer: "HaltAnswer") -> str:
+    """Return the same as one line, for Prefect's page, which runs lines together."""
+    from flows.cli.number_format import quantity
+
+    parts = [_sentence(answer)]
+    if answer.cancelled:
+        orders = (f"{each.side} {quantity(each.quantity)} {each.symbol}" for each in answer.cancelled)
+        parts.append(f"Cancelled: {', '.join(orders)}.")
+    if answer.left_over:
+        left = (f"{quantity(each.quantity)} {each.symbol} ({each.reason})" for each in answer.left_over)
+        parts.append(f"Still held: {', '.join(left)}.")
+    return " ".join([*parts, *(f"Warning: {each}." for each in answer.warnings)])
+
+
+def _sentence(answer: "HaltAnswer") -> str:
+    reason = f" Reason: {answer.reason.rstrip('.')}." if answer.reason else ""
+    already = "" if answer.changed else " It already was; nothing has changed."
+    return f"Account {answer.account} is {_state(answer)}.{reason}{already}"
 
 
 def _state(answer: "HaltAnswer") -> str:
