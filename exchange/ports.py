@@ -224,10 +224,11 @@ class Broker(Protocol):
         """Return every trade of the symbol that it still reports, from the first on. Raises BrokerUnavailable."""
         ...
 
-    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
+    def holdings(self, symbols: tuple[str, ...], cash: str = "") -> Balances | None:
         """Return the broker's holdings of the symbols that it lists; None if the ledger itself is the only record.
 
-        Raises BrokerUnavailable, and BrokerRefused if it does not list them.
+        `cash` names the asset that they are paid in, if known: it is needed where the broker lists none of them.
+        Raises BrokerUnavailable, and BrokerRefused if it does not list them and `cash` is empty.
         """
         ...
 

@@ -11,7 +11,7 @@ from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
 from exchange.brokers.order_history import milliseconds
-from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing, traded
+from exchange.brokers.symbol_rules import Listing, listed, read_listing, traded
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import Balances, BrokerRefused, BrokerUnavailable, FundingPayment
@@ -75,13 +75,13 @@ class FuturesTestnet(BinanceTestnet):
             self._demand_leverage(instrument.symbol)
         return rules
 
-    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
+    def holdings(self, symbols: tuple[str, ...], cash: str = "") -> Balances | None:
         """Return the wallet balance in the quote asset, and the signed positions in the listed symbols.
 
-        Raises BrokerUnavailable, and BrokerRefused if none of the symbols is listed.
+        Where none of them is listed, that is the balance in `cash`. Raises BrokerUnavailable, and BrokerRefused if it is
+        empty then.
         """
-        listings = listed(symbols, self._listing, self.name)
-        quote = one_quote(listings)
+        listings, quote = listed(symbols, self._listing, self.name, cash)
         wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))
         held, costs = self._ask(lambda client: _positions(client.futures_position_information()))
         return Balances(

@@ -57,13 +57,13 @@ class SpotTestnet(BinanceTestnet):
         """
         return traded(instruments, self._listing, self.name, shortable=False)
 
-    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
+    def holdings(self, symbols: tuple[str, ...], cash: str = "") -> Balances | None:
         """Return the balances, free and locked, of the quote asset and of the listed symbols' base assets.
 
-        Raises BrokerUnavailable, and BrokerRefused if none of the symbols is listed.
+        Where none of them is listed, that is the balance in `cash`. Raises BrokerUnavailable, and BrokerRefused if it is
+        empty then.
         """
-        listings = listed(symbols, self._listing, self.name)
-        quote = one_quote(listings)
+        listings, quote = listed(symbols, self._listing, self.name, cash)
         free, locked = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
         held = {asset: amount + locked[asset] for asset, amount in free.items()}
         return Balances(

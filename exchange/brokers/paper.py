@@ -54,7 +54,7 @@ class PaperBroker:
         """Return no trades: the ledger itself is the only record."""
         return ()
 
-    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:  # noqa: ARG002 - whatever they are
+    def holdings(self, symbols: tuple[str, ...], cash: str = "") -> Balances | None:  # noqa: ARG002 - whatever they are
         """Return None: the ledger itself is the only record."""
         return None
 

@@ -69,15 +69,20 @@ def read_listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
         raise BrokerUnavailable(f"{venue} describes {symbol} in an unknown format; try again later") from error
 
 
-def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -> tuple[Listing, ...]:
-    """Return the listings of the symbols that the venue has; raises BrokerRefused if it has none of them."""
+def listed(
+    symbols: Sequence[str], find: Callable[[str], Listing], venue: str, cash: str = ""
+) -> tuple[tuple[Listing, ...], str]:
+    """Return the listings of the symbols that the venue has, and the quote asset of them all.
+
+    Where it has none of them the asset is `cash`. Raises BrokerRefused if that is empty, or for several quote assets.
+    """
     found = []
     for symbol in symbols:
         with suppress(BrokerRefused):
             found.append(find(symbol))
-    if not found:
+    if not found and not cash:
         raise BrokerRefused(f"{venue} does not list {', '.join(symbols)}; name symbols that it does")
-    return tuple(found)
+    return tuple(found), one_quote(found) if found else cash
 
 
 def traded(

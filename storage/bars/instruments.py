@@ -74,6 +74,15 @@ def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
     return dict(rows)
 
 
+def quote(connection: Connection, source: str, symbols: Sequence[str]) -> str:
+    """Return the asset in which the source's symbols are paid; empty if none of them names one, or they differ."""
+    rows = connection.execute(
+        "SELECT DISTINCT quote FROM instruments WHERE source = ? AND list_contains(?, symbol) AND quote IS NOT NULL",
+        [source, list(symbols)],
+    ).fetchall()
+    return str(rows[0][0]) if len(rows) == 1 else ""
+
+
 def _known(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Instrument, ...]:
     return read_all(
         connection,

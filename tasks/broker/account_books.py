@@ -55,22 +55,26 @@ def is_current_baseline(store: Connection, current: BrokerBaseline) -> bool:
     return newest is not None and newest.number == current.number
 
 
-def holdings_of(broker: Broker, symbols: Sequence[str]) -> Balances:
-    """Return the balances at the external broker. Raises BrokerUnavailable, BrokerRefused."""
-    holdings = broker.holdings(tuple(symbols))
+def holdings_of(broker: Broker, symbols: Sequence[str], cash: str = "") -> Balances:
+    """Return the balances at the external broker; `cash` is its asset where it lists none of the symbols.
+
+    Raises BrokerUnavailable, BrokerRefused.
+    """
+    holdings = broker.holdings(tuple(symbols), cash)
     assert holdings is not None, "a broker outside the process has books of its own"
     return holdings
 
 
-def baseline_holdings(broker: Broker, symbols: Sequence[str]) -> Balances:
+def baseline_holdings(broker: Broker, symbols: Sequence[str], cash: str = "") -> Balances:
     """Return balances to make a baseline of, with the ids of the recent funding payments that they hold.
 
-    Waits until funding of the hour is paid. Raises BrokerUnavailable, BrokerRefused.
+    Waits until funding of the hour is paid. `cash` is the asset of the cash where the broker lists none of the symbols.
+    Raises BrokerUnavailable, BrokerRefused.
     """
     past_funding(broker)
     for _ in range(_READS):
         charges_held = _recent_charges(broker)
-        holdings = holdings_of(broker, symbols)
+        holdings = holdings_of(broker, symbols, cash)
         if _recent_charges(broker) <= charges_held:
             return replace(holdings, charges_held=charges_held)
     raise BrokerUnavailable(f"{broker.name} pays funding at this moment; run the same command again in a minute")

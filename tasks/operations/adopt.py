@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from exchange.ports import Balances, Broker, BrokerUnavailable
+from storage.bars import instruments as instrument_store
 from storage.database import Connection, connect, transaction
 from storage.ledger import broker_events
 from storage.ledger import order_evidence as evidence
@@ -134,10 +135,12 @@ def _holdings(
     with connect(adopter.home) as store:
         now = account_now(store, adopter.account)
         executions = (*broker_events.executions(store, adopter.account, before.number), *events.executions)
+        symbols = sorted({*before.positions, *(now.positions if now else ())})
+        cash = instrument_store.quote(store, broker.name, symbols)
     young = broker.now() - max((execution.executed_at for execution in executions), default=before.adopted_at)
     if timedelta(0) <= young < BALANCES_AFTER:
         broker.wait((BALANCES_AFTER - young).total_seconds())
-    return baseline_holdings(broker, sorted({*before.positions, *(now.positions if now else ())}))
+    return baseline_holdings(broker, symbols, cash)
 
 
 def _catch_up(adopter: BrokerCustomer, broker: Broker, baseline: BrokerBaseline) -> None:

@@ -33,8 +33,8 @@ class DelistRequest:
 class DelistAnswer(Answer):
     """The answer of `turbodmt delist`; `recorded` is false if the same was recorded before.
 
-    `held` is what the account held at its last close, and `paid_out` what it is worth at the price; null at a broker
-    outside, whose books say what became of it.
+    `held` is what the account held at its last close, and `paid_out` what it is worth at the price, negative for a
+    short position, which pays; null at a broker outside, whose books say what became of it.
     """
 
     account: str

@@ -84,13 +84,12 @@ def price_of(text: str) -> Decimal:
 
 
 def shown_delisting(answer: "DelistAnswer") -> str:
-    """Return what is recorded, and what the account gets for what it holds."""
+    """Return what is recorded, and what the account gets for what it holds, or pays for what it is short."""
     known = "" if answer.recorded else " It was recorded before; nothing has changed."
-    paid = (
-        f"Account {answer.account} gets {money(answer.paid_out)} for its {quantity(answer.held)}."
-        if answer.held and answer.paid_out is not None
-        else ""
-    )
+    paid = ""
+    if answer.held and answer.paid_out is not None:
+        gets = "gets" if answer.held > 0 else "is short and pays"
+        paid = f"Account {answer.account} {gets} {money(abs(answer.paid_out))} for its {quantity(abs(answer.held))}."
     return sections(
         f"{answer.symbol} of {answer.source} is delisted on {answer.day} at {money(answer.price)}; it is ordered no "
         f"more.{known}",

@@ -21,13 +21,14 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.broker.fills import BrokerFill
 from tasks.broker.balances import BrokerDisagrees
-from tasks.operations.adopt import adopt
+from tasks.operations.adopt import adopt, foresee
 from tasks.operations.order_record import explain, orders_named
 from testing.exchange.faults import Fault, Faults, Kind
 from testing.exchange.orders import Order as Accepted
 from testing.exchange.transport import ExchangeTransport
 from testing.simulation.calm_days import BTC, DAYS, Calm, Interrupted
 from testing.simulation.store import Killed
+from testing.simulation.year import SYMBOLS
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
@@ -367,3 +368,18 @@ def test_an_order_in_a_symbol_that_the_venue_no_longer_lists_stops_no_adoption(y
     assert stored(year, waiting.order_id).state is OrderState.EXPIRED
     with connect(year.home) as store:
         assert order_store.open_orders(store, "daily") == ()
+
+
+def test_an_account_none_of_whose_symbols_is_listed_any_more_is_adopted(year: Calm) -> None:
+    year.until_it_holds()
+    for venue in (year.testnet.exchange.spot, year.testnet.exchange.futures):
+        for symbol in SYMBOLS:
+            venue.books.pop(symbol)
+            year.testnet.exchange.futures.account.positions.pop(symbol, None)
+    year.testnet.sleep(600)
+    foreseen = foresee(year.home, "daily", year._broker, year._now())
+    told = taken_over(year)
+    # What the venue tells nothing of stays, as where others are listed; the cash is that of before.
+    assert (told["number"], told["positions"], foreseen.number) == (2, {}, 2)
+    assert told["after"] == told["before"]
+    assert any("tells of no BTCUSDT, which is no proof that it is gone" in note for note in told["notes"])

@@ -113,7 +113,11 @@ def test_a_price_of_the_wrong_kind_is_refused(text: str) -> None:
         price_of(text)
 
 
-def test_a_delisting_in_words() -> None:
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [("2", "Account desk gets 190.00 for its 2."), ("-2", "Account desk is short and pays 190.00 for its 2.")],
+)
+def test_a_delisting_in_words(held: str, words: str) -> None:
     answer = DelistAnswer(
         account="desk",
         source="yahoo",
@@ -122,11 +126,11 @@ def test_a_delisting_in_words() -> None:
         price=Decimal(95),
         reason="bought",
         recorded=True,
-        held=Decimal(2),
-        paid_out=Decimal(190),
+        held=Decimal(held),
+        paid_out=95 * Decimal(held),
         warnings=(),
     )
     assert shown_delisting(answer).splitlines()[::2] == [
         "ATVI of yahoo is delisted on 2023-10-13 at 95.00; it is ordered no more.",
-        "Account desk gets 190.00 for its 2.",
+        words,
     ]
