@@ -13,7 +13,8 @@ from pathlib import Path
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from tasks.daily.order import OrdersBlocked
 from testing.exchange.faults import Fault, Kind
-from testing.simulation.year import FIRST, CalmYear
+from testing.simulation.undisturbed_years import CalmYear
+from testing.simulation.year import FIRST
 
 #: How often the day is run at most, half an hour apart.
 RUNS = 6

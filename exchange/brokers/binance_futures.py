@@ -78,8 +78,8 @@ class FuturesTestnet(BinanceTestnet):
     def holdings(self, symbols: tuple[str, ...], cash: str = "") -> Balances | None:
         """Return the wallet balance in the quote asset, and the signed positions in the listed symbols.
 
-        Where none of them is listed, that is the balance in `cash`. Raises BrokerUnavailable, and BrokerRefused if it is
-        empty then.
+        Where none of them is listed, that is the balance in `cash`. Raises BrokerUnavailable, and BrokerRefused if it
+        is empty then.
         """
         listings, quote = listed(symbols, self._listing, self.name, cash)
         wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))

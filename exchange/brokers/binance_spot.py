@@ -9,7 +9,7 @@ from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import VenueRefusal
-from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing, traded
+from exchange.brokers.symbol_rules import Listing, listed, read_listing, traded
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import Balances, BrokerRefused, FundingPayment
@@ -60,8 +60,8 @@ class SpotTestnet(BinanceTestnet):
     def holdings(self, symbols: tuple[str, ...], cash: str = "") -> Balances | None:
         """Return the balances, free and locked, of the quote asset and of the listed symbols' base assets.
 
-        Where none of them is listed, that is the balance in `cash`. Raises BrokerUnavailable, and BrokerRefused if it is
-        empty then.
+        Where none of them is listed, that is the balance in `cash`. Raises BrokerUnavailable, and BrokerRefused if it
+        is empty then.
         """
         listings, quote = listed(symbols, self._listing, self.name, cash)
         free, locked = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))

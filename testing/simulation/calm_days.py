@@ -11,7 +11,8 @@ from storage.database import connect
 from storage.ledger import broker_events
 from testing.exchange.core import FakeExchange
 from testing.exchange.transport import ExchangeTransport
-from testing.simulation.year import FIRST, SYMBOLS, CalmYear
+from testing.simulation.undisturbed_years import CalmYear
+from testing.simulation.year import FIRST, SYMBOLS
 
 BTC, ETH = SYMBOLS
 DAYS = [FIRST + timedelta(days=number) for number in range(12)]

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from strategy.account.money import quantised
+from strategy.sleeves.results import SleeveResults
 from tasks.run.job import PAPER, Job
 from testing.exchange.core import FakeExchange
 from testing.exchange.orders import Order as Accepted
@@ -20,6 +21,7 @@ TABLES = (
     "fills",
     "entries",
     "account_snapshots",
+    "passes",
     "executions",
     "charges",
     "takeover_entries",
@@ -27,6 +29,7 @@ TABLES = (
     "halts",
 )
 ACCOUNT = "daily"
+CAPITAL = Decimal(10_000)
 #: No symbol of any venue has a larger lot.
 LOT = Decimal("0.01")
 #: The venues' largest market orders, of either symbol.
@@ -106,11 +109,11 @@ class Checks:
         """Cash, positions and equity of the newest snapshot are what fills and entries make of the capital."""
         as_of, cash, equity, positions = self.rows(
             "SELECT as_of, cash, equity, positions FROM account_snapshots WHERE account = ? "
-            "ORDER BY as_of DESC LIMIT 1",
+            "ORDER BY as_of DESC, pass DESC LIMIT 1",
             ACCOUNT,
         )[0]
         assert as_of == day, f"the account stands at {as_of} after {day}"
-        due, held = Decimal(10_000), Counter[str]()
+        due, held = CAPITAL, Counter[str]()
         for symbol, side, quantity, price, fee in self.rows(
             "SELECT symbol, side, quantity, price, fee FROM fills WHERE account = ? AND as_of <= ?", ACCOUNT, day
         ):
@@ -135,7 +138,7 @@ class Checks:
         What is held at the close has an order of the day that closes it in whole lots, or is below the least order, or
         no order could be sent in it. What an order of the day before has filled is dust now.
         """
-        if self.flattened is None:
+        if self.flattened is None or day < self.flattened:
             return
         held, before = self._held(day), self._held(day - timedelta(days=1))
         for symbol, quantity in held.items():
@@ -143,7 +146,8 @@ class Checks:
             if day > self.flattened and symbol in before:
                 assert 0 <= quantity / before[symbol] <= 1, f"{symbol} grew while flattened"
             status, exposure, code = self.rows(
-                "SELECT status, exposure, rebalance FROM decisions WHERE account = ? AND as_of = ? AND symbol = ?",
+                "SELECT status, exposure, rebalance FROM decisions WHERE account = ? AND as_of = ? AND symbol = ? "
+                "ORDER BY pass DESC LIMIT 1",
                 *(ACCOUNT, day, symbol),
             )[0]
             assert code == "flatten", f"{symbol} was held on {day} and not flattened ({status})"
@@ -171,7 +175,9 @@ class Checks:
 
     def _held(self, day: date) -> dict[str, Decimal]:
         """Return the positions at the close of the day; none if it was not settled."""
-        rows = self.rows("SELECT positions FROM account_snapshots WHERE account = ? AND as_of = ?", ACCOUNT, day)
+        rows = self.rows(
+            "SELECT positions FROM account_snapshots WHERE account = ? AND as_of = ? ORDER BY pass DESC", ACCOUNT, day
+        )
         told: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
         return {symbol: Decimal(one["quantity"]) for symbol, one in told.items()}
 
@@ -242,7 +248,7 @@ class Checks:
             signed = order.quantity if order.side == "BUY" else -order.quantity
             assert held * signed < 0, f"{order.client_id} of {signed} was accepted while halted with {held}"
             assert abs(signed) <= abs(held), f"{order.client_id} of {signed} was accepted while halted with {held}"
-            if self.flattened is not None and self.venue == "testnet-futures":
+            if self.flattened is not None and job.as_of >= self.flattened and self.venue == "testnet-futures":
                 assert order.reduce_only, f"{order.client_id} closes a position and might have opened one"
 
     def balances(self) -> None:
@@ -274,10 +280,46 @@ class Checks:
             assert cash == futures.wallet - futures.initial
         assert {item: held[item] for item in there} == there
 
+    def of_first_pass(self, day: date) -> list[tuple[Any, ...]]:
+        """Return what the first pass of the day has recorded, which no later one may change."""
+        return [
+            row
+            for table in ("decisions", "account_snapshots", "passes")
+            for row in self.rows(
+                f"SELECT * FROM {table} WHERE account = ? AND as_of = ? AND pass = 1 ORDER BY ALL", ACCOUNT, day
+            )
+        ]
+
+    def decided_later(self, day: date) -> list[str]:
+        """Return the symbols that later passes of the day have decided."""
+        found = self.rows(
+            "SELECT symbol FROM decisions WHERE account = ? AND as_of = ? AND pass > 1 ORDER BY symbol", ACCOUNT, day
+        )
+        return [symbol for (symbol,) in found]
+
+    def shared(self, found: SleeveResults) -> None:
+        """What the sleeves have earned and hold adds up to what the account has and does, to the last digit."""
+        first, equity, positions = self.rows(
+            "SELECT min(as_of), last(equity ORDER BY as_of, pass), last(positions ORDER BY as_of, pass) "
+            "FROM account_snapshots WHERE account = ?",
+            ACCOUNT,
+        )[0]
+        assert found.since == first, f"the sleeves begin on {found.since} and the account on {first}"
+        earned = sum((each.profit for each in found.sleeves), Decimal(0))
+        assert earned == equity - CAPITAL, f"sleeves have earned {earned}, the account {equity - CAPITAL}"
+        held = Counter[str]()
+        for sleeve in found.sleeves:
+            held.update(sleeve.quantities)
+        told = {symbol: Decimal(one["quantity"]) for symbol, one in json.loads(positions).items()}
+        assert {symbol: quantity for symbol, quantity in held.items() if quantity} == told
+
     def every_day_once(self) -> None:
         """One snapshot for every day from the first to the last, and one current bar of each symbol."""
         days = [
-            row[0] for row in self.rows("SELECT as_of FROM account_snapshots WHERE account = ? ORDER BY as_of", ACCOUNT)
+            row[0]
+            for row in self.rows(
+                "SELECT DISTINCT as_of FROM account_snapshots WHERE account = ? ORDER BY as_of", ACCOUNT
+            )
         ]
         whole = [days[0] + timedelta(days=number) for number in range((days[-1] - days[0]).days + 1)]
         assert days == whole

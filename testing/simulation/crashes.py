@@ -31,7 +31,7 @@ from testing.markets.panels import mandate, market, walk
 from testing.runs.compiled_passes import keep_compiled
 from testing.runs.jobs import RECIPE, a_job, policy, run_day
 from testing.runs.networks import TINY
-from testing.simulation.year import RemoteYear
+from testing.simulation.undisturbed_years import RemoteYear
 
 ROOT = Path(__file__).parents[2]
 #: Where a run is killed: what lies on the disk changes here, and training takes the longest.

@@ -1,17 +1,17 @@
-"""A year of an account at a fake broker, with faults drawn from a seed; every day must end in order.
+"""A year of an account at a fake broker, with faults drawn from a seed; every day must end in order, in its passes.
 
 It drives what the tasks call, without Prefect, Great Expectations and torch.
 """
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import requests
 
@@ -21,27 +21,35 @@ from storage.bars import published as bar_store
 from storage.bars import staging
 from storage.database import connect
 from storage.errors import StoreError
-from strategy.builtin.registry import RULES
+from strategy.builtin.registry import MOMENTUM, RULES
 from strategy.market.instruments import Calendar
+from strategy.signals.sleeves import combined
+from strategy.signals.strategies import Sleeve, Strategy
 from tasks.daily.flattening import with_held_beside
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade
+from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
 from tasks.operations.halt import flatten, halt, resume
+from tasks.run.account_sleeves import account_sleeves
 from tasks.run.job import PAPER, Job
+from tasks.run.runs import symbols_asked
 from testing.exchange.access import SetClock
 from testing.exchange.faults import Faults, Kind
 from testing.exchange.testnets import Testnet, stamped_by
 from testing.exchange.transport import ExchangeTransport
-from testing.markets.bars import DeadBars, FakeBars, Listing, record
+from testing.markets.bars import DeadBars, FakeBars, Fault, Listing, record
 from testing.runs.jobs import a_job
-from testing.simulation.checks import Checks
+from testing.simulation.checks import ACCOUNT, Checks
 from testing.simulation.store import Dice, Killed, stored_in_memory
 
 FIRST = date(2025, 1, 1)
-VENUES = (PAPER, "testnet-spot", "testnet-futures")
+#: An account of several strategies, which only paper has.
+SLEEVED = "paper-sleeves"
+VENUES = (PAPER, "testnet-spot", "testnet-futures", SLEEVED)
+SLEEVES = combined([Sleeve(strategy=RULES, weight=0.5), Sleeve(strategy=MOMENTUM, weight=0.4)])
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 NO_MODEL = Champion(model_id=None, reason="rules needs no model")
 #: How often a run is repeated with faults before the last one, which meets none.
@@ -55,10 +63,10 @@ FORGETFUL = 0.2
 CLOCKS_SET, CLOCK_OFF_S = 0.004, 60.0
 #: How often a person flattens the account; a third of the times the next runs trade one symbol alone.
 FLATTENED = 0.006
+#: How often a symbol's bar is late by hours: the day has a second pass. So often the account is flattened in between.
+LATE_BARS, FLATTENED_BETWEEN = 0.04, 0.1
 #: What a request takes; nothing else takes any time.
 LATENCY = timedelta(milliseconds=20)
-#: Of the year that is lived in a process of its own: both sides of the socket know it.
-REMOTE_SEED = 3
 
 
 @dataclass
@@ -87,7 +95,9 @@ class SimulatedYear:
     symbols: tuple[str, ...] = SYMBOLS
 
     def __init__(self, seed: int, home: Path, venue: str, days: int = 365) -> None:
-        self.seed, self.home, self.venue, self.days = seed, home, venue, days
+        self.seed, self.home, self.days = seed, home, days
+        self.venue = PAPER if venue == SLEEVED else venue
+        self.strategy: Strategy = SLEEVES if venue == SLEEVED else RULES
         self.random = random.Random(f"year {seed} {venue}")
         self.dice = Dice(seed)
         self.events: Counter[str] = Counter()
@@ -113,6 +123,8 @@ class SimulatedYear:
         self.halted_since: date | None = None
         #: What the account trades: less than it holds, now and then, while it is flattened.
         self.traded = self.symbols
+        #: The symbol whose bar of the day has not come yet.
+        self.awaited = ""
 
     def live(self) -> Counter[str]:
         """Return what went wrong on the way, by kind; raises AssertionError as soon as a day did not end in order."""
@@ -132,17 +144,27 @@ class SimulatedYear:
                 day += timedelta(days=1)
             self.dice.calm = True
             self.checks.every_day_once()
+            self._check_sleeves(day)
         faults = {str(kind): count for kind, count in self.testnet.exchange.faults.injected.items()}
         return self.events + self.dice.thrown + Counter(faults)
 
     def _day(self, day: date) -> None:
-        """The runs of one day, until one comes through; then the checks, and a run that must change nothing."""
+        """The runs of one day in its passes: a second one, hours later, if a symbol's bar comes late."""
         late = self.random.random() < 0.03
         at = self._instant(day) + timedelta(hours=13 if late else 0, minutes=self.random.randint(0, 20))
         self.events["late runs"] += late
         self.checks.late = late
         self.testnet.move_to(at + timedelta(seconds=self.theirs_s))
         self._quote(day)
+        if not late and len(self.traded) > 1 and self.random.random() < LATE_BARS:
+            self.awaited = self.random.choice(self.traded)
+        self._pass(day)
+        self.lived = True
+        if self.awaited:
+            self._second_pass(day)
+
+    def _pass(self, day: date) -> None:
+        """Runs of the day until one comes through; then the checks, and a run that must change nothing."""
         for attempt in range(ATTEMPTS + 1):
             if attempt == ATTEMPTS:
                 self._calm()
@@ -158,7 +180,34 @@ class SimulatedYear:
             assert self.checks.contents() == before, f"a second run of {day} changed something"
             self.checks.with_the_exchange(self._job(day))
             self.checks.balances()
-        self.lived = True
+
+    def _second_pass(self, day: date) -> None:
+        """The late bar comes: its symbol is decided alone, and both passes must replay exactly."""
+        symbol, self.awaited = self.awaited, ""
+        first = self.checks.of_first_pass(day)
+        self.testnet.sleep(self.random.randint(3_600, 7 * 3_600))
+        closes = self.checks.flattened is not None
+        if self.halted_since is None and self.random.random() < FLATTENED_BETWEEN:
+            self.events["flattenings between passes"] += 1
+            self._flatten(day + timedelta(days=1))
+        self._pass(day)
+        assert self.checks.of_first_pass(day) == first, f"the second pass of {day} changed the first"
+        decided = self.checks.decided_later(day)
+        # A day that closes everything waits for no symbol.
+        assert decided == ([] if closes else [symbol]), f"{decided} of {day} were decided late, and {symbol} was late"
+        self.events["second passes"] += bool(decided)
+        with self._quiet():
+            reconcile(self._job(day))
+            self._check_sleeves(day)
+
+    def _check_sleeves(self, day: date) -> None:
+        """Demand that the sleeves, if there are any, have earned and hold what the account has and does."""
+        if not self.strategy.sleeves:
+            return
+        with connect(self.home) as store:
+            found = account_sleeves(store, ACCOUNT, day)
+        assert found is not None, f"no sleeve of {day} is known"
+        self.checks.shared(found)
 
     def _attempt(self, day: date) -> bool:
         """Return whether a run of the day came to its end, or said in a sentence why it sends no orders."""
@@ -178,9 +227,13 @@ class SimulatedYear:
         job, source = self._job(day), self.source
         if self.dice.hit(0.03, "source late"):
             source = DeadBars(listings=self.source.listings, streaming=True)
-        ingest(job.in_data, lambda: source)
+        elif self.awaited:
+            source = self.source.faulty(Fault(symbol=self.awaited, day=day))
+        asked = symbols_asked(job)
+        if asked:
+            ingest(replace(job, symbols=asked).in_data, lambda: source)
         barred = self._publish(job)
-        settled = settle(job, self._broker)
+        settled = settle(job, self._broker, barred)
         barred |= settled.agreement.barred
         signal(job, NO_MODEL, barred, settled.agreement.barred)
         trade(job, self._broker)
@@ -188,7 +241,7 @@ class SimulatedYear:
 
     def _publish(self, job: Job) -> dict[str, str]:
         """Return what stands for the gate: staged bars are published, but for a symbol that is found corrupt today."""
-        barred: dict[str, str] = {}
+        barred = {self.awaited: f"{self.awaited}: its bar of {job.as_of} has not come"} if self.awaited else {}
         with connect(job.home) as store:
             for symbol in staging.staged_symbols(store, job.source):
                 if symbol == SYMBOLS[1] and self._corrupt(job.as_of):
@@ -241,7 +294,7 @@ class SimulatedYear:
     def _job(self, day: date) -> Job:
         self.today = day
         closed = self._instant(day) - timedelta(minutes=5)
-        job = replace(a_job(self.home, self.traded, day, RULES), broker=self.venue)
+        job = replace(a_job(self.home, self.traded, day, self.strategy), broker=self.venue)
         now = closed + timedelta(minutes=5) if self.venue == PAPER else self._now()
         return with_held_beside(replace(job, now=now, sends_until=closed + timedelta(hours=12)))
 
@@ -267,16 +320,17 @@ class SimulatedYear:
                 self.testnet.exchange.reset()
                 self.checks.reset()
         if self.halted_since is None and dice <= FLATTENED and self.lived:
-            self._flatten(day, "BTCUSDT" if dice < FLATTENED / 3 else "")
+            self.testnet.move_to(self._instant(day) - timedelta(hours=1) + timedelta(seconds=self.theirs_s))
+            self._flatten(day)
+            self.traded = ("BTCUSDT",) if dice < FLATTENED / 3 else self.symbols
         broken = random.Random(f"break {self.seed} {day.toordinal() // 5}").random() < 0.04
         for books in (self.testnet.exchange.spot.books, self.testnet.exchange.futures.books):
             books[SYMBOLS[1]].listing.status = "BREAK" if broken else "TRADING"
         self.events["days a symbol is halted"] += broken
 
-    def _flatten(self, day: date, alone: str) -> None:
-        """A person flattens the account, again and again until the command comes through; then a symbol may be left."""
+    def _flatten(self, day: date) -> None:
+        """A person flattens the account from the day on, again and again until the command comes through."""
         self.halted_since, self.events["flattenings"] = day, self.events["flattenings"] + 1
-        self.testnet.move_to(self._instant(day) - timedelta(hours=1) + timedelta(seconds=self.theirs_s))
         for attempt in range(ATTEMPTS + 1):
             with self._quiet() if attempt == ATTEMPTS else nullcontext():
                 try:
@@ -284,7 +338,6 @@ class SimulatedYear:
                     break
                 except (*EXPECTED, Killed):
                     self.events["flattenings cut short"] += 1
-        self.traded = (alone,) if alone else self.symbols
         self.checks.halted, self.checks.flattened = True, day
 
     def _fund(self) -> None:
@@ -331,34 +384,3 @@ class Quiet:
         self.year.dice.calm = False
         self.year.testnet.exchange.faults = self.year._kept
         self.year.testnet.exchange.delays.rate = FORGETFUL
-
-
-class CalmYear(SimulatedYear):
-    """A year in which nothing goes wrong but what its user does."""
-
-    @contextmanager
-    def open(self) -> Iterator[Self]:
-        """The year, with a store of its own."""
-        self.dice.calm, self.testnet.exchange.faults = True, Faults()
-        self.testnet.exchange.delays.rate = 0.0
-        with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
-            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
-            yield self
-
-
-class RemoteYear(SimulatedYear):
-    """A year whose store lies on the disk and whose exchange is another process's, at the address."""
-
-    def __init__(self, home: Path, venue: str, url: str) -> None:
-        super().__init__(REMOTE_SEED, home, venue)
-        self.url, self.dice.calm = url, True
-        # The exchange's process goes by the machine's clock.
-        self.testnet = Testnet(start=self.clock.now)
-
-    def run(self, day: date) -> None:
-        """Run the day once, five minutes after its close."""
-        self.testnet.move_to(self._instant(day))
-        self._run(day)
-
-    def _broker(self, now: datetime) -> Broker:
-        return self.testnet.broker(self.venue, url=self.url)

@@ -16,7 +16,8 @@ from testing.exchange.faults import Faults
 from testing.exchange.server import ExchangeServer
 from testing.simulation.checks import Checks
 from testing.simulation.crashes import Crashes, Order, crashes
-from testing.simulation.year import FIRST, REMOTE_SEED, SimulatedYear
+from testing.simulation.undisturbed_years import REMOTE_SEED
+from testing.simulation.year import FIRST, SimulatedYear
 
 SECOND = FIRST + timedelta(days=1)
 UNDISTURBED = Order(home="", as_of="")

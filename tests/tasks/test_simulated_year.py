@@ -7,8 +7,11 @@ import pytest
 from testing.simulation.statement_cache import Answer, Remembered
 from testing.simulation.year import VENUES, SimulatedYear
 
+#: An account of sleeves has all that one strategy's on paper has.
+BROKEN = VENUES[1:]
 
-@pytest.mark.parametrize("venue", VENUES)
+
+@pytest.mark.parametrize("venue", BROKEN)
 def test_every_day_ends_in_order_whatever_breaks_on_the_way(tmp_path: Path, venue: str) -> None:
     year = SimulatedYear(0, tmp_path / "home", venue, days=20)
     year.dice.kill_rate = 0.004
@@ -16,7 +19,7 @@ def test_every_day_ends_in_order_whatever_breaks_on_the_way(tmp_path: Path, venu
     assert sum(count for what, count in faults.items() if what.startswith("killed")) >= 5
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", BROKEN)
 def test_a_year_is_the_same_for_the_same_seed(tmp_path: Path, venue: str) -> None:
     once, again = (SimulatedYear(3, tmp_path / name, venue, days=8) for name in ("once", "again"))
     assert once.live() == again.live()
@@ -51,7 +54,7 @@ def test_a_remembered_answer_is_what_the_store_would_answer(tmp_path: Path, monk
     assert spared["write"] > 20
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", BROKEN)
 def test_an_account_that_is_flattened_is_closed_and_stays_so_whatever_breaks(
     tmp_path: Path, venue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
