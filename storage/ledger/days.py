@@ -73,6 +73,7 @@ def pass_of(connection: Connection, account: str, day: date, symbol: str) -> Day
 
 
 _DECISION = "as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason, rebalance, sleeves"
+_ENTRY = "as_of, kind, symbol, cash, quantity, profit, before_fills"
 #: Of several passes the last one counts.
 _LAST = "QUALIFY row_number() OVER (PARTITION BY as_of, symbol ORDER BY pass DESC) = 1"
 
@@ -106,6 +107,17 @@ def decisions_until(connection: Connection, account: str, day: date) -> Decision
         f"SELECT {_DECISION} FROM decisions WHERE account = ? AND as_of <= ? {_LAST} ORDER BY as_of, symbol",  # noqa: S608
         [account, day],
     )
+
+
+def equities_decided_at(connection: Connection, account: str, until: date) -> dict[tuple[date, str], Decimal]:
+    """Return the equity that the last decision of each day and symbol was made at, of days in several passes alone."""
+    rows = connection.execute(
+        "SELECT as_of, symbol, equity FROM decisions JOIN account_snapshots USING (account, as_of, pass) "  # noqa: S608
+        "WHERE account = $account AND as_of <= $until AND as_of IN "
+        f"(SELECT as_of FROM account_snapshots WHERE account = $account AND pass > 1) {_LAST}",
+        {"account": account, "until": until},
+    ).fetchall()
+    return {(as_of, symbol): equity for as_of, symbol, equity in rows}
 
 
 def has_sleeves(connection: Connection, account: str, day: date) -> bool:
@@ -215,8 +227,7 @@ def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, 
     return read_all(
         connection,
         Entry,
-        "SELECT as_of, kind, symbol, cash, quantity, profit FROM entries WHERE account = ? AND as_of = ? "
-        "ORDER BY kind, symbol",
+        f"SELECT {_ENTRY} FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",  # noqa: S608
         [account, day],
     )
 
@@ -226,8 +237,7 @@ def entries_until(connection: Connection, account: str, day: date) -> tuple[Entr
     return read_all(
         connection,
         Entry,
-        "SELECT as_of, kind, symbol, cash, quantity, profit FROM entries WHERE account = ? AND as_of <= ? "
-        "ORDER BY as_of, kind, symbol",
+        f"SELECT {_ENTRY} FROM entries WHERE account = ? AND as_of <= ? ORDER BY as_of, kind, symbol",  # noqa: S608
         [account, day],
     )
 

@@ -37,7 +37,9 @@ FILLS = Table(
     values=("symbol", "as_of", "side", "quantity", "price", "fee", "fx_rate"),
     changing=("amount",),
 )
-ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity", "profit"))
+ENTRIES = Table(
+    name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity", "profit", "before_fills")
+)
 SNAPSHOTS = Table(
     name="account_snapshots",
     key=("account", "as_of", "pass"),
@@ -113,10 +115,10 @@ def select_fills(connection: Connection, where: str, values: Sequence[object]) -
 
 def entry_row(account: str, entry: Entry) -> Row:
     """Return the entry (a change without a trade) as a row of ENTRIES."""
-    profit = quantised(entry.profit) if entry.profit else None
+    profit, before_fills = (quantised(each) if each else None for each in (entry.profit, entry.before_fills))
     return (
         *(account, entry.as_of, str(entry.kind), entry.symbol),
-        *(quantised(entry.cash), quantised(entry.quantity), profit),
+        *(quantised(entry.cash), quantised(entry.quantity), profit, before_fills),
     )
 
 

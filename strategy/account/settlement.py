@@ -141,16 +141,28 @@ def _funding_entries(account: Account, quantity: Mapping[str, Decimal], day: _Da
         if symbol not in day.quotes or not day.terms.perpetual(symbol) or since >= as_of or not (held or left):
             continue
         before, mark = (held.quantity, held.mark) if held else (Decimal(0), day.quotes[symbol].open)
-        paid = Decimal(0)
+        paid = paid_before = Decimal(0)
         for each in day.terms.costs.funding.paid(symbol, since + _ONE_DAY, as_of):
             if each.at <= midnight:
                 paid += before * (each.mark or mark) * each.rate
+                paid_before = paid
             else:
                 paid += left * (each.mark or day.quotes[symbol].open) * each.rate
-        cash = -quantised(paid * day.terms.rate(symbol, as_of))
+        cash, old = (-quantised(each * day.terms.rate(symbol, as_of)) for each in (paid, paid_before))
         if cash:
-            entries.append(Entry(as_of=as_of, kind=EntryKind.FUNDING, symbol=symbol, cash=cash, quantity=NOTHING))
+            entries.append(_funding_entry(as_of, symbol, cash, old))
     return entries
+
+
+def _funding_entry(as_of: date, symbol: str, cash: Decimal, before_fills: Decimal) -> Entry:
+    return Entry(
+        as_of=as_of,
+        kind=EntryKind.FUNDING,
+        symbol=symbol,
+        cash=cash,
+        quantity=NOTHING,
+        before_fills=before_fills,
+    )
 
 
 def _kept(position: Position, rate: Decimal) -> Position:

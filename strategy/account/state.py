@@ -82,6 +82,7 @@ class Entry:
     A delisting pays a position out in cash, at the price that a person has stated.
     On paper, entries book deposits, withdrawals and positions that were transferred. `profit` is what a change of an
     exchange rate brought a position, in the account's currency: it is in the marks, and moves no cash.
+    `before_fills` is the part of the cash of a funding payment that is due on what was held before the day's fills.
     Natural key: (as_of, kind, symbol); what concerns the whole account, as financing does, has symbol "".
     """
 
@@ -91,6 +92,7 @@ class Entry:
     cash: Decimal
     quantity: Decimal
     profit: Decimal = Decimal(0)
+    before_fills: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

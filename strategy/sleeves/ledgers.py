@@ -88,8 +88,9 @@ class SleeveLedgers:
 class OrderWish:
     """What the sleeves wanted of an order, beside its own signed quantity.
 
-    `worth` is the signed money that each wanted to hold at the `mark`, and `held` what each held then. `whole` is True
-    for an order that was filled whole, whatever a split has made of its quantity since.
+    `worth` is the signed money that each wanted to hold at the `mark`, and `held` what each held then, at the exchange
+    rate `fx_rate` (None: nothing was held). `whole` is True for an order that was filled whole, whatever a split has
+    made of its quantity since.
     """
 
     quantity: Decimal
@@ -97,11 +98,15 @@ class OrderWish:
     held: tuple[Decimal, ...]
     mark: Decimal
     whole: bool
+    fx_rate: Decimal | None = None
 
     def changes(self, quantity: Decimal, fx_rate: Decimal) -> list[Decimal]:
-        """Return the change that each sleeve wanted, in the units of a fill of this quantity and at its rate."""
+        """Return the change that each sleeve wanted, in the units of a fill of this quantity.
+
+        `fx_rate` is the rate of the fill: it counts where none was known when the change was wanted.
+        """
         unit = EXACT.divide(quantity, self.quantity) if self.whole and self.quantity else Decimal(1)
-        price = EXACT.multiply(self.mark, fx_rate)
+        price = EXACT.multiply(self.mark, self.fx_rate or fx_rate)
         wanted = [EXACT.divide(worth, price) - held for worth, held in zip(self.worth, self.held, strict=True)]
         return [quantised(EXACT.multiply(change, unit)) for change in wanted]
 
@@ -140,9 +145,9 @@ def booked(before: SleeveLedgers, day: BookedDay, weights: Sequence[Decimal]) ->
 
     A fill is shared as `filled` says and crosses inside at its price; its fee in proportion to what each sleeve got.
     Financing goes to the sleeves in proportion to what they held at the last marks, the fee of short positions to what
-    they held short, interest to their weights; splits and payments on a symbol to what they hold of it, funding to
-    what they hold after the day's fills. Money paid in and out is no sleeve's. Positions that were transferred are
-    shared by weight.
+    they held short, interest to their weights; splits and payments on a symbol to what they hold of it, funding to what
+    they hold when it is due, before or after the day's fills. Money paid in and out is no sleeve's. Positions that were
+    transferred are shared by weight.
     """
     draft = _Draft(before, weights)
     entries = sorted(day.entries, key=lambda entry: (_STEPS[entry.kind], entry.kind, entry.symbol))
@@ -187,7 +192,10 @@ class _Draft:
             self._transfer(entry, account)
             return
         by = self._shares_of(entry)
-        parts = shares(entry.cash, by)
+        parts = shares(entry.cash - entry.before_fills, by)
+        if entry.before_fills:
+            earlier = shares(entry.before_fills, self._before.held(entry.symbol))
+            parts = tuple(old + new for old, new in zip(earlier, parts, strict=True))
         self._pay(parts)
         brought = shares(entry.profit, by) if entry.profit else parts
         for own, part in zip(self._entered, brought, strict=True):

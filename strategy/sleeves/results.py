@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TypeVar
 
 from strategy.account.money import exact, quantised
@@ -12,6 +13,9 @@ from strategy.account.state import Entry, EntryKind, Snapshot
 from strategy.backtest.day_loop import Replay
 from strategy.portfolio.decision import Decision
 from strategy.sleeves.ledgers import BookedDay, OrderWish, SleeveLedgers, booked, opened
+
+#: No day of several passes.
+NONE: Mapping[tuple[date, str], Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +44,17 @@ class SleeveResults:
     filled: Mapping[str, tuple[Decimal, ...]]
 
 
-def sleeve_results(record: Replay) -> SleeveResults | None:
+def sleeve_results(record: Replay, decided_at: Mapping[tuple[date, str], Decimal] = NONE) -> SleeveResults | None:
     """Return the results of the sleeves that the account had on its last day; None if it had none.
 
     They begin on the first day from which on the account always had these. Positions of before are shared by weight.
+    `decided_at` is the equity at which a symbol was decided on a day, where that is not the equity at its end.
     """
     decided = _by_day(record.decisions)
     days = _newest_stretch(record.snapshots, decided)
     if not days:
         return None
-    orders, weights = _Orders.of(record), _weights(decided[days[0].account.as_of])
+    orders, weights = _Orders.of(record, decided_at), _weights(decided[days[0].account.as_of])
     ledgers = opened(days[0].account, [exact(weight) for weight in weights.values()])
     wishes = orders.wished(ledgers, decided[days[0].account.as_of])
     filled: dict[str, tuple[Decimal, ...]] = {}
@@ -83,16 +88,17 @@ def sleeve_results(record: Replay) -> SleeveResults | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Orders:
-    """The orders of a record by the day that decided them, each symbol's, with those of them that filled whole."""
+    """The orders of a record by the day that decided them, each symbol's, and the equity of before a later pass."""
 
     orders: Mapping[date, Mapping[str, Order]]
+    decided_at: Mapping[tuple[date, str], Decimal]
 
     @staticmethod
-    def of(record: Replay) -> "_Orders":
+    def of(record: Replay, decided_at: Mapping[tuple[date, str], Decimal]) -> "_Orders":
         found: dict[date, dict[str, Order]] = {}
         for order in record.orders:
             found.setdefault(order.as_of, {})[order.symbol] = order
-        return _Orders(orders=found)
+        return _Orders(orders=found, decided_at=decided_at)
 
     def wished(self, ledgers: SleeveLedgers, decisions: Sequence[Decision]) -> dict[str, OrderWish]:
         """Return what the sleeves want of the day's orders, by order."""
@@ -101,12 +107,15 @@ class _Orders:
             order = self.orders.get(decision.as_of, {}).get(decision.symbol)
             if order is None or order.mark is None or not decision.sleeves:
                 continue
+            position = ledgers.account.positions.get(decision.symbol)
+            equity = self.decided_at.get((decision.as_of, decision.symbol), ledgers.account.equity)
             result[order.order_id] = OrderWish(
                 quantity=order.signed_quantity,
-                worth=tuple(quantised(exact(wish.exposure) * ledgers.account.equity) for wish in decision.sleeves),
+                worth=tuple(quantised(exact(wish.exposure) * equity) for wish in decision.sleeves),
                 held=ledgers.held(decision.symbol),
                 mark=order.mark,
                 whole=order.state is OrderState.FILLED,
+                fx_rate=None if position is None else position.fx_rate,
             )
         return result
 

@@ -25,4 +25,4 @@ def account_sleeves(store: Connection, account: str, day: date) -> SleeveResults
         fills=bulk.fills(store, account, day),
         entries=ledger.entries_until(store, account, day),
     )
-    return sleeve_results(record)
+    return sleeve_results(record, ledger.equities_decided_at(store, account, day))

@@ -58,7 +58,8 @@ class Watched:
     def execute(self, statement: str, *given: Any) -> Any:
         # Who is dying does not die again while its transaction is rolled back.
         if statement != "ROLLBACK":
-            self._dice.maybe_kill("a statement")
+            reads = statement.startswith(("SELECT", "WITH", "FROM"))
+            self._dice.maybe_kill("a query" if reads else "a statement")
         if statement == _ZONE:
             return None
         return self._remembered.execute(statement, *given)

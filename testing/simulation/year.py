@@ -156,7 +156,9 @@ class SimulatedYear:
         self.checks.late = late
         self.testnet.move_to(at + timedelta(seconds=self.theirs_s))
         self._quote(day)
-        if not late and len(self.traded) > 1 and self.random.random() < LATE_BARS:
+        # Without any bar there would be no day.
+        on_time = late or len(self.traded) < 2 or self._corrupt(day)
+        if not on_time and self.random.random() < LATE_BARS:
             self.awaited = self.random.choice(self.traded)
         self._pass(day)
         self.lived = True

@@ -58,8 +58,9 @@ def order(side: Side, quantity: int, day: date = MONDAY) -> Order:
     return Order(order_id=f"{day}", symbol="BTCUSDT", as_of=day, side=side, quantity=D(quantity))
 
 
-def paid(day: date, cash: str) -> Entry:
-    return Entry(as_of=day, kind=EntryKind.FUNDING, symbol="BTCUSDT", cash=D(cash), quantity=D(0))
+def paid(day: date, cash: str, before_fills: str = "0") -> Entry:
+    kind, nothing = EntryKind.FUNDING, D(0)
+    return Entry(as_of=day, kind=kind, symbol="BTCUSDT", cash=D(cash), quantity=nothing, before_fills=D(before_fills))
 
 
 def test_two_days_of_a_perpetual_that_turns_from_long_to_short() -> None:
@@ -67,22 +68,22 @@ def test_two_days_of_a_perpetual_that_turns_from_long_to_short() -> None:
     assert HELD.equity == D(10_000)
     tuesday = settle(HELD, [order(Side.SELL, 50)], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, TERMS)
     # Long 30 at Monday's close, then short 20 at Tuesday's open: 0.3 − 0.404 + 0.202.
-    assert tuesday.entries == (paid(TUESDAY, "-0.098"),)
+    assert tuesday.entries == (paid(TUESDAY, "-0.098", "-0.3"),)
     assert tuesday.account.cash == D("12049.902")
     assert tuesday.account.equity == D("10009.902")
     wednesday = settle(tuesday.account, [], {"BTCUSDT": OPENS[WEDNESDAY]}, WEDNESDAY, TERMS)
     # Short 20 at Tuesday's close, at the recorded mark, and at Wednesday's open: 0.612 − 0.207 − 0.206.
-    assert wednesday.entries == (paid(WEDNESDAY, "-0.199"),)
+    assert wednesday.entries == (paid(WEDNESDAY, "-0.199", "-0.612"),)
     assert wednesday.account.cash == D("12049.703")
     assert wednesday.account.equity == D("10069.703")
 
 
 def test_shorts_receive_a_positive_rate_and_pay_a_negative_one() -> None:
-    for rate, cash in (("0.0001", "0.9"), ("-0.0001", "-0.9")):
+    for rate, cash, first in (("0.0001", "0.9", "0.3"), ("-0.0001", "-0.9", "-0.3")):
         every = [payment(TUESDAY, hour, rate, mark="100") for hour in (0, 8, 16)]
         short = replace(HELD, positions={"BTCUSDT": replace(HELD.positions["BTCUSDT"], quantity=D(-30))})
         terms = replace(TERMS, costs=replace(FREE, funding=funding(every)))
-        assert settle(short, [], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, terms).entries == (paid(TUESDAY, cash),)
+        assert settle(short, [], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, terms).entries == (paid(TUESDAY, cash, first),)
 
 
 def test_perpetuals_are_no_part_of_financing_interest_and_short_fees() -> None:
@@ -122,7 +123,7 @@ def test_a_day_without_its_bar_is_paid_when_the_next_bar_comes() -> None:
     wednesday = settle(tuesday.account, [], {"BTCUSDT": OPENS[WEDNESDAY]}, WEDNESDAY, TERMS)
     # Tuesday's three payments and Wednesday's first at Monday's close, the others at the recorded mark and the open.
     expected = 30 * (100 * (D("0.0001") + D("0.0002") - D("0.0001") - D("0.0003")) + (D("103.5") + 103) * D("0.0001"))
-    assert wednesday.entries == (paid(WEDNESDAY, str(-expected)),)
+    assert wednesday.entries == (paid(WEDNESDAY, str(-expected), "0.3"),)
 
 
 def test_a_late_bar_pays_its_day_once_on_what_was_held_before_and_after_its_fill() -> None:
@@ -161,7 +162,7 @@ def test_a_new_position_pays_from_its_fill_on_and_a_closed_one_up_to_it() -> Non
     opened = settle(empty, [order(Side.BUY, 10)], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, TERMS)
     assert opened.entries == (paid(TUESDAY, str(-(10 * 101 * D("0.0001")))),)
     closed = settle(HELD, [order(Side.SELL, 30)], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, TERMS)
-    assert closed.entries == (paid(TUESDAY, "-0.3"),)
+    assert closed.entries == (paid(TUESDAY, "-0.3", "-0.3"),)
     assert settle(empty, [], {"BTCUSDT": OPENS[TUESDAY]}, TUESDAY, replace(TERMS, costs=NO_COSTS)).entries == ()
 
 

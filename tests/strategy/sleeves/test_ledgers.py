@@ -123,6 +123,17 @@ def test_entries_are_shared_by_what_causes_them(entry: Entry, profits: tuple[Dec
     assert tuple(now - before for now, before in zip(told.profits, first.profits, strict=True)) == profits
 
 
+def test_funding_is_shared_by_what_is_held_when_it_is_due() -> None:
+    # The first holds 10 all day; the second sells 9 at the open, so that the account is left with 1.
+    first = after(NEW, "990", "10", "1", fill("10", "1"), wishes={"o1": wish("10", "10", "0")})
+    sold = replace(fill("-9", "1"), order_id="o2")
+    paid = Entry(as_of=NEXT, kind=EntryKind.FUNDING, symbol="A", cash=D("-0.12"), quantity=D(0), before_fills=D("-0.1"))
+    account = Account(as_of=NEXT, cash=D("998.88"), positions={"A": Position(quantity=D(1), mark=D(1))})
+    wishes = {"o2": wish("-9", "10", "-9", held=("10", "0"))}
+    told = booked(first, BookedDay(account=account, fills=[sold], entries=[paid], wishes=wishes), HALVES)
+    assert told.profits == (D("-0.3"), D("0.18"))
+
+
 def test_every_kind_of_entry_has_its_step() -> None:
     assert _STEPS.keys() == set(EntryKind)
 
