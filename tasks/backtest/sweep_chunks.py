@@ -99,6 +99,8 @@ class SweepMarket:
         return dates
 
 
+#: Most points in a chunk of the exact account, which takes seconds for each: workers share even a small grid.
+EXACT_POINTS = 4
 #: Each chunk of points is reported when it is done.
 SWEEP = WorkName(name="Sweep", unit="points")
 
@@ -140,8 +142,11 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
             )
         for chunk in chunks(members, len(panel.open_time)):
             stated = all(point.costs.compiled(panel.instruments) for point in chunk)
-            compiled = stated and not key.strategy.sleeves
-            result.append(Work(panel=panel, points=chunk, exact=None if compiled else market))
+            if stated and not key.strategy.sleeves:
+                result.append(Work(panel=panel, points=chunk))
+                continue
+            parts = (chunk[first : first + EXACT_POINTS] for first in range(0, len(chunk), EXACT_POINTS))
+            result.extend(Work(panel=panel, points=part, exact=market) for part in parts)
     return tuple(result)
 
 

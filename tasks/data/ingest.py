@@ -140,7 +140,10 @@ def _still_listed(job: Job) -> Job:
     }
     left = tuple(symbol for symbol in job.symbols if symbol not in gone)
     if not left:
-        raise UsageError(f"--symbols are {', '.join(job.symbols)}, all of them delisted; name others")
+        raise UsageError(
+            f"--symbols are {', '.join(job.symbols)}, all of them delisted; name others: the day of another symbol of "
+            "the source pays out what is still held of these, and an account that is halted before buys nothing with it"
+        )
     return replace(job, symbols=left)
 
 

@@ -34,7 +34,6 @@ class TrialAnswer(Answer):
     the answer of a backtest has it for its own returns. Ratios of another `account_version` cannot be compared.
     """
 
-    recorded_at: str
     symbols: tuple[str, ...]
     start: date
     end: date
@@ -50,7 +49,7 @@ class TrialAnswer(Answer):
 
 
 class TrialsAnswer(Answer):
-    """The answer of `turbodmt trials`: the newest trials, newest first, and how many there are in all."""
+    """The answer of `turbodmt trials`: the trials of the newest windows first, and how many there are in all."""
 
     trials: tuple[TrialAnswer, ...]
     count: int
@@ -131,7 +130,6 @@ def _answer(
     days = trial.days if trial.days is not None and trial.days > 1 else None
     luckiest = None if days is None else expected_max_sharpe(log.count, log.variance(days))
     return TrialAnswer(
-        recorded_at=trial.recorded_at.isoformat(timespec="seconds"),
         symbols=trial.symbols,
         start=trial.start,
         end=trial.end,

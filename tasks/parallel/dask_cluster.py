@@ -25,7 +25,7 @@ class ClusterUnreachable(Exception):
 
 
 class OtherCode(RuntimeError):
-    """A worker runs another version of the code, whose results may differ."""
+    """A worker runs another version of the code, whose results may differ (exit 2)."""
 
     exit_code = Exit.USAGE
 

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from strategy.exit_codes import Exit
+
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -14,7 +16,9 @@ RETRIES = 2
 
 
 class WorkerLost(RuntimeError):
-    """The workers that a task was given to ended one after another, without an answer."""
+    """The workers that a task was given to ended one after another, without an answer (exit 4)."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 class Runner(Protocol):

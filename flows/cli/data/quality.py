@@ -44,7 +44,10 @@ def run_quality(home: str | None, source: str | None, symbols: str | None, last:
 def shown_quality(answer: "QualityAnswer") -> str:
     """Return the history in words: a line per day and source, then what failed, is held back and was accepted."""
     if not answer.days:
-        return sections("Nothing was checked yet; `turbodmt daily` or `turbodmt import FILE` does.", warned(answer))
+        return sections(
+            "Nothing was checked yet of what was asked for; `turbodmt daily` or `turbodmt import FILE` does.",
+            warned(answer),
+        )
     days = [
         {
             "day": each.day,

@@ -71,7 +71,6 @@ def _window(several: "Sequence[TrialAnswer]") -> str:
     told = "" if lucky is None else f"; the luckiest of as many without skill would show {ratio(lucky)}"
     rows = [
         {
-            "recorded": one.recorded_at[:10],
             "strategy": one.strategy,
             "sharpe": ratio(one.sharpe),
             "deflated": "-" if one.deflated_if_normal is None else f"{one.deflated_if_normal:.2f}",
@@ -82,7 +81,7 @@ def _window(several: "Sequence[TrialAnswer]") -> str:
     return (
         f"{', '.join(first.symbols)}, {first.start} to {first.end}: "
         f"{counted(first.tried, 'configuration')} tried{told}\n"
-        + table(rows, ("recorded", "strategy", "sharpe", "deflated", "differs in"))
+        + table(rows, ("strategy", "sharpe", "deflated", "differs in"))
     )
 
 

@@ -138,7 +138,7 @@ def shown_daily(answer: "DayAnswer") -> str:
     ruled = f", model {answer.model_id[:12]}" if answer.model_id else ", the prior"
     reason = answer.model_reason if learns else None
     halted = answer.halted_reason
-    sends = "every position is closed" if answer.flatten else "only orders that reduce a position are sent"
+    sends = "orders close every position" if answer.flatten else "only orders that reduce a position are sent"
     return sections(
         f"{halted}; {sends}. Once you know why, `turbodmt resume --account {answer.account} --reason TEXT` lets it "
         "trade again."
