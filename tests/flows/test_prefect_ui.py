@@ -235,7 +235,7 @@ def test_the_report_of_a_day_opens_from_its_artifact(page: PrefectPage, opened: 
     assert (report.title(), complaints) == (f"desk, {opened}", [])
     page.shoot_other(report, "2-day-report")
     report.goto(f"{page.url}/reports/desk/2018-12-25.html")
-    expect(report.get_by_text("There is no report of this account and day.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(report.get_by_text("There is no such report.")).to_be_visible(timeout=PATIENCE_MS)
     report.close()
 
 

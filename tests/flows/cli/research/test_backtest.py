@@ -6,6 +6,7 @@ from decimal import Decimal
 from flows.cli.research.backtest import shown_backtest
 from strategy.evaluation.metrics import Metrics
 from tasks.backtest.answer import BacktestAnswer, BenchmarkAnswer, CostsAnswer
+from tasks.performance.answer import AttributionAnswer, GainAnswer, RiskAnswer
 
 METRICS = Metrics(
     total_return=0.5,
@@ -45,6 +46,29 @@ COSTS = CostsAnswer(
     cash_spread=None,
     short_fee_rate=None,
 )
+NO_GAIN = GainAnswer(**dict.fromkeys(GainAnswer.model_fields, Decimal(0)))
+ATTRIBUTION = AttributionAnswer(
+    total=NO_GAIN, symbols={}, cash=NO_GAIN, long=NO_GAIN, short=NO_GAIN, regimes={}, sleeves={}
+)
+RISK = RiskAnswer(
+    calmar=None,
+    level=0.95,
+    value_at_risk=None,
+    conditional_value_at_risk=None,
+    benchmark="hold",
+    beta=None,
+    alpha=None,
+    correlation=None,
+    tracking_error=None,
+    information_ratio=None,
+    time_in_market=1.0,
+    trades=1,
+    worst_days=(),
+    drawdowns=(),
+    crises=(),
+    monthly_returns={},
+    yearly_returns={},
+)
 
 
 def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> None:
@@ -60,6 +84,8 @@ def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> Non
         net_2x_cost=METRICS,
         benchmarks={"hold": BenchmarkAnswer(net=METRICS)},
         costs=COSTS,
+        attribution=ATTRIBUTION,
+        risk=RISK,
         significance=None,
         data_sha256="ab",
         code_version="test",
