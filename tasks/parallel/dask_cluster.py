@@ -48,18 +48,9 @@ class DaskCluster:
 
         The tasks of a lost worker run again on the others. Raises ClusterUnreachable, OtherCode.
         """
-        from distributed import Client
         from distributed.scheduler import KilledWorker
 
-        try:
-            client = Client(self.address, timeout=ANSWER_S)
-            client.wait_for_workers(1, timeout=ANSWER_S)
-        except (OSError, ValueError, TimeoutError) as error:
-            raise ClusterUnreachable(
-                f"no Dask worker answers at {self.address} within {ANSWER_S} s; start `dask scheduler` and `dask "
-                "worker` there"
-            ) from error
-        with client:
+        with _client(self.address) as client:
             # As a task of its own it is sent once, and made again where the worker that holds it is lost; what is
             # scattered is not, and waits for every worker that hangs.
             common = _sent(client, shared)
@@ -72,6 +63,23 @@ class DaskCluster:
                 raise WorkerLost(f"a task was lost with each Dask worker that it was given to: {error}") from error
             finally:
                 client.cancel(futures)
+
+
+def _client(address: str) -> "Client":
+    """Return a client of a scheduler that has a worker. Raises ClusterUnreachable."""
+    from distributed import Client
+
+    client = None
+    try:
+        client = Client(address, timeout=ANSWER_S)
+        client.wait_for_workers(1, timeout=ANSWER_S)
+    except (OSError, ValueError, TimeoutError) as error:
+        if client is not None:
+            client.close()
+        raise ClusterUnreachable(
+            f"no Dask worker answers at {address} within {ANSWER_S} s; start `dask scheduler` and `dask worker` there"
+        ) from error
+    return client
 
 
 def _sent(client: "Client", shared: Shared) -> "Future":

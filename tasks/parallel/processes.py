@@ -4,7 +4,7 @@ import os
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -132,11 +132,11 @@ def _lost(worker: _Worker, times: int) -> str:
     )
 
 
-def _serve(pipe: Connection, environment: Mapping[str, str] = ONE_THREAD) -> None:
+def _serve(pipe: Connection) -> None:
     """Answer the tasks that come through the pipe, until it ends."""
     # Ctrl-C reaches every process of a terminal; it is the first that ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(environment)
+    os.environ.update(ONE_THREAD)
     with suppress(EOFError, ConnectionError):
         function, shared = pickle.loads(pipe.recv_bytes())  # noqa: S301
         while True:
