@@ -14,9 +14,8 @@ from strategy.account.quotes import Quote
 from strategy.account.state import DUST, Account, Entry, EntryKind, Position, Snapshot
 from strategy.attribution.financing_shares import financed
 from strategy.attribution.gains import Gain
-from strategy.attribution.slippage import slipped
 from strategy.backtest.day_loop import Replay
-from strategy.evaluation.costs import Quotes, Rates
+from strategy.evaluation.costs import Quotes, Rates, slipped
 from strategy.portfolio.decision import Decision
 from strategy.sleeves.shares import shares
 

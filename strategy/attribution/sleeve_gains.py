@@ -4,9 +4,8 @@ from decimal import Decimal
 
 from strategy.account.state import EntryKind
 from strategy.attribution.gains import Gain
-from strategy.attribution.slippage import slipped
 from strategy.backtest.day_loop import Replay
-from strategy.evaluation.costs import Quotes
+from strategy.evaluation.costs import Quotes, slipped
 from strategy.sleeves.results import SleeveResult, SleeveResults
 from strategy.sleeves.shares import shares
 

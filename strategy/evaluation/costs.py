@@ -9,6 +9,7 @@ from typing import Protocol
 from strategy.account.fees_and_slippage import BASIS_POINT, Costs
 from strategy.account.interest_rates import FinancingTerms
 from strategy.account.money import quantised
+from strategy.account.orders import Fill
 from strategy.account.quotes import Quote
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay
@@ -64,19 +65,14 @@ class Charges:
 def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
     """Return what the account paid and earned: slippage is the distance of each fill from its open, the rest as booked.
 
-    A delisted position is closed at its last mark, without slippage.
+    It is rounded fill by fill, as an attribution has it.
     """
     opens = {day: quotes.on(day) for day in {fill.as_of for fill in replayed.fills}}
-    slipped = Decimal(0)
-    for fill in replayed.fills:
-        quote = opens[fill.as_of].get(fill.symbol)
-        if quote is not None:
-            slipped += fill.signed_quantity * (fill.price - quote.open) * fill.fx_rate
     equities = [snapshot.equity for snapshot in replayed.snapshots]
     days = len(equities) - 1
     return Charges(
         fees=quantised(sum((fill.fee for fill in replayed.fills), Decimal(0))),
-        slippage=quantised(slipped),
+        slippage=sum((slipped(fill, opens[fill.as_of].get(fill.symbol)) for fill in replayed.fills), Decimal(0)),
         financing=-_booked(replayed, EntryKind.FINANCING),
         short_fee=-_booked(replayed, EntryKind.SHORT_FEE),
         interest=_booked(replayed, EntryKind.INTEREST),
@@ -85,6 +81,25 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
         fx_profit=quantised(sum((entry.profit for entry in replayed.entries), Decimal(0))),
         funding=-_booked(replayed, EntryKind.FUNDING),
     )
+
+
+def slipped(fill: Fill, quote: Quote | None) -> Decimal:
+    """Return what a fill cost beyond the open, in the account's currency; below 0 where it was better.
+
+    Without a quote it is 0: a delisted position is closed at its last mark.
+
+    >>> from datetime import date
+    >>> from strategy.account.orders import Side
+    >>> sold = Fill(
+    ...     order_id="o", trade_id="1", symbol="A", as_of=date(2020, 1, 3), side=Side.SELL, quantity=Decimal(4),
+    ...     price=Decimal(99), fee=Decimal(0),
+    ... )
+    >>> slipped(sold, Quote(open=Decimal(100), close=Decimal(98))).normalize(), slipped(sold, None)
+    (Decimal('4'), Decimal('0'))
+    """
+    if quote is None:
+        return Decimal(0)
+    return quantised(fill.signed_quantity * (fill.price - quote.open) * fill.fx_rate)
 
 
 def _booked(replayed: Replay, kind: EntryKind) -> Decimal:

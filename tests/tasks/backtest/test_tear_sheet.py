@@ -108,6 +108,7 @@ def test_the_answer_s_contributions_add_up_to_the_net_result(pair: Backtest) -> 
     assert total(list(told["regimes"].values())) == earned
     assert list(told["symbols"]) == ["SHARE", "TOKEN"]
     assert -Decimal(told["total"]["fees"]) == pair.charges.fees
+    assert -Decimal(told["total"]["slippage"]) == pair.charges.slippage != 0
     assert -Decimal(told["total"]["financing"]) == pair.charges.financing
 
 
