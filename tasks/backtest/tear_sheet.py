@@ -27,13 +27,14 @@ from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.performance.tables import attribution_tables, risk_lines, risk_tables
+from tasks.pictures.stacked_areas import Stack, stack_picture, weight_lines
 from tasks.report.backtest_page import BacktestPage, CostLine
 from tasks.report.backtest_tables import Fold, Measured, Trade, monthly_returns, sleeve_lines
 from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
 from tasks.report.distribution import Distribution
-from tasks.report.markup import ABSENT, figure, money, several, share
+from tasks.report.markup import ABSENT, LivePicture, figure, money, several, share
 from tasks.report.robustness_text import evidence
 from tasks.report.scales import signed_percent
 from tasks.report.settings_table import configured, fees_in_words, slippage_in_words
@@ -79,6 +80,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         attribution=attribution_tables(tested.assessment),
         risk=risk_lines(tested.assessment, tested.net.metrics),
         risk_tables=risk_tables(tested.assessment),
+        weights=_weights(tested),
     )
 
 
@@ -153,6 +155,14 @@ def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
     if np.allclose(np.abs(net), gross):
         return (signed,)
     return (signed, Panel(heading="Exposure, long and short together", lines=(_line("gross", gross),), level=0.0))
+
+
+def _weights(tested: Backtest) -> LivePicture | None:
+    """Return the exposure to each of several symbols, decided at each close; that to a single one is a panel."""
+    if len(tested.symbols) < 2 or len(tested.dates) < 2:
+        return None
+    lines = weight_lines({symbol: exposures(tested.net, symbol) for symbol in tested.symbols})
+    return stack_picture(Stack(title="Weights, decided at the close", dates=tested.dates, lines=lines))
 
 
 def _line(label: str, values: FloatArray) -> Line:

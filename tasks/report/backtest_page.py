@@ -20,7 +20,7 @@ from tasks.report.capacity_curve import CapacityCurve, capacity_picture
 from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import Provenance, equity_drawings
 from tasks.report.distribution import Distribution, distribution_picture
-from tasks.report.markup import Table, figure, money, render
+from tasks.report.markup import LivePicture, Table, figure, money, render
 from tasks.report.picture_data import picture_data
 
 
@@ -72,6 +72,8 @@ class BacktestPage:
     attribution: tuple[Table, ...] = ()
     risk: tuple[Evidence, ...] = ()
     risk_tables: tuple[Table, ...] = ()
+    weights: LivePicture | None = None
+    """Those of several symbols over time."""
 
 
 def backtest_page(page: BacktestPage) -> str:

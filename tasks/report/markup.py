@@ -83,6 +83,15 @@ class Table:
         return max((len(text) for row in self.rows for text in row), default=0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePicture:
+    """A drawing of one thing for a wide and for a narrow screen, as SVG, and its numbers as JSON for the script."""
+
+    wide: str
+    narrow: str
+    data: str
+
+
 def several(names: Sequence[str], most: int = 4) -> str:
     """Return the names, or how many symbols they are if that would fill a heading.
 

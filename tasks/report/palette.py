@@ -22,7 +22,7 @@ STYLE = """
 .td-off{display:none}.td-entry[role]{cursor:pointer}.td-entry[aria-pressed=false]{opacity:.45;text-decoration:line-through}
 .td-cross{stroke:#0f172a;stroke-width:1;pointer-events:none}.td-chosen{fill:#1d4ed8;fill-opacity:.14;pointer-events:none}
 .td-bull{fill:#17a673}.td-neutral{fill:#8592a5}.td-bear{fill:#dd5a34}
-@media (prefers-color-scheme:dark){.td-ground{fill:#111a2b}.td-grid{stroke:#26334a}.td-axis{stroke:#5b6b85}
+@media screen and (prefers-color-scheme:dark){.td-ground{fill:#111a2b}.td-grid{stroke:#26334a}.td-axis{stroke:#5b6b85}
 .td-text{fill:#b4c0d3}.td-unit{font-size:11px;font-style:italic}
 .td-title,.td-head{fill:#f1f5f9}.td-cross{stroke:#f1f5f9}.td-chosen{fill:#6ea8ff}.td-level{stroke:#a3b1c6}.td-bar{fill:#6ea8ff}
 .td-neutral{fill:#64748b}

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tasks.report.charts import EquityPicture, Line
@@ -22,7 +22,7 @@ def picture_data(picture: EquityPicture) -> str:
     >>> json.loads(picture_data(day))["days"], "</" in picture_data(day)
     ([2], False)
     """
-    equity: dict[str, object] = {"name": "Equity", "kind": "money", "unit": "", "lines": _lines(picture.lines)}
+    equity: dict[str, object] = {"name": "Equity", "kind": "money", "unit": "", "lines": lines_data(picture.lines)}
     if picture.band is not None:
         equity["band"] = [_numbers(edge) for edge in picture.band]
     water = [{"label": picture.lines[0].label, "values": _numbers(picture.drawdown)}]
@@ -32,20 +32,27 @@ def picture_data(picture: EquityPicture) -> str:
             "kind": "panel",
             "unit": panel.unit,
             "level": panel.level,
-            "lines": _lines(panel.lines),
+            "lines": lines_data(panel.lines),
         }
         for panel in picture.panels
     ]
+    underwater = {"name": "Drawdown", "kind": "water", "unit": "%", "lines": water}
+    return plots_data(picture.dates, [equity, underwater, *panels], picture.regimes)
+
+
+def plots_data(dates: Sequence[date], plots: Sequence[Mapping[str, object]], regimes: Sequence[str] = ()) -> str:
+    """Return the plots on the same dates as JSON that is safe inside HTML."""
     data = {
         "few": FEW_DAYS,
-        "days": [day.toordinal() - _EPOCH for day in picture.dates],
-        "plots": [equity, {"name": "Drawdown", "kind": "water", "unit": "%", "lines": water}, *panels],
-        "regimes": _runs(picture.regimes),
+        "days": [day.toordinal() - _EPOCH for day in dates],
+        "plots": list(plots),
+        "regimes": _runs(regimes),
     }
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def _lines(lines: Sequence[Line]) -> list[dict[str, object]]:
+def lines_data(lines: Sequence[Line]) -> list[dict[str, object]]:
+    """Return the lines as JSON values; NaN is None."""
     return [{"label": line.label, "values": _numbers(line.values)} for line in lines]
 
 

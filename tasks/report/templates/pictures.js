@@ -86,7 +86,8 @@ function across(svg, data, state) {
 function upward(plot, drawn, state) {
   const top = +plot.dataset.top, bottom = +plot.dataset.bottom, water = drawn.kind === "water";
   const values = [];
-  drawn.lines.forEach((line, index) => {
+  if (drawn.kind === "stack") values.push(...stacked(drawn, state).flatMap(({ sums }) => sums));
+  else drawn.lines.forEach((line, index) => {
     if (!state.off.has(index)) values.push(...line.values.slice(state.first, state.last + 1));
   });
   for (const edge of drawn.band ?? []) values.push(...edge.slice(state.first, state.last + 1));
@@ -103,6 +104,31 @@ function upward(plot, drawn, state) {
   }
   const [from, to] = water ? [top, bottom] : [bottom, top];
   return { of: value => from + (bend(value) - bend(low)) / (bend(high) - bend(low)) * (to - from), low, high, log };
+}
+
+// The edges of stacked areas over the rows shown: what is above 0 lies on what is, what is below 0 under it. Of many
+// rows those are kept that reach farthest.
+function stacked(drawn, state) {
+  const lines = drawn.lines.map((line, index) => (state.off.has(index) ? null : line.values)), found = [];
+  const width = Math.ceil((state.last - state.first + 1) / 800);
+  for (let row = state.first; row <= state.last; row++) {
+    const sums = [0, 0], edges = lines.map(values => {
+      const value = values?.[row] ?? 0, below = [...sums];
+      sums[value < 0 ? 1 : 0] += value;
+      return [below, [...sums]];
+    });
+    const at = Math.floor((row - state.first) / width), reach = sums[0] - sums[1];
+    if (!found[at] || reach > found[at].reach) found[at] = { row, sums, edges, reach };
+  }
+  return found;
+}
+
+// The area of a stacked line, above 0 and below it.
+function area(index, rows, x, y, data) {
+  const edge = (side, outer) => rows.map(({ row, edges }) =>
+    `${x.of(data.days[row]).toFixed(1)} ${y.of(edges[index][outer][side]).toFixed(1)}`);
+  return [0, 1].filter(side => rows.some(({ edges }) => edges[index][0][side] !== edges[index][1][side]))
+    .map(side => `M${[...edge(side, 1), ...edge(side, 0).reverse()].join("L")}Z`).join("");
 }
 
 function trace(values, state, x, y, data) {
@@ -136,7 +162,12 @@ function draw(svg, data, state) {
     }
     const level = plot.querySelector(".td-level");
     if (level) set(level, { y1: y.of(drawn.level), y2: y.of(drawn.level) });
+    const rows = drawn.kind === "stack" && stacked(drawn, state);
     for (const path of plot.querySelectorAll("path[data-line]")) {
+      if (rows) {
+        path.setAttribute("d", area(+path.dataset.line, rows, x, y, data));
+        continue;
+      }
       const points = trace(drawn.lines[path.dataset.line].values, state, x, y, data).join("L");
       const closed = path.classList.contains("td-water");
       const floor = closed && y.of(0).toFixed(1);
@@ -172,7 +203,8 @@ function told(tip, data, state, row) {
   for (const { name, kind, unit, lines } of data.plots) {
     lines.forEach(({ label, values }, index) => {
       if (values[row] === null || state.off.has(index)) return;
-      const entry = made(tip, "span", "", lines.length > 1 || kind === "money" ? `${name}, ${label}` : name);
+      const alone = lines.length === 1 && kind !== "money";
+      const entry = made(tip, "span", "", kind === "stack" ? label : alone ? name : `${name}, ${label}`);
       made(entry, "i", "", (kind === "water" ? amount(-100 * values[row], 1) : amount(values[row], 2)) + unit);
     });
   }

@@ -18,6 +18,8 @@ from testing.runs.jobs import a_job
 pytestmark = pytest.mark.browser
 #: A browser beside other work may take long to begin.
 PATIENCE_MS = 120_000
+#: The picture of the equity, and that of the weights.
+EQUITY, WEIGHTS = ".live >> nth=0", ".live >> nth=1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return opened
 
 
-@pytest.mark.parametrize("width_px", [390, 768])
+@pytest.mark.parametrize("width_px", [390, 768, 1280])
 def test_the_report_is_silent_asks_for_nothing_and_fits(browser: Browser, report: Path, width_px: int) -> None:
     seen = visit(browser, report, width_px)
     assert seen.complaints == ()
@@ -129,13 +131,13 @@ CONTRASTS = """() => {
 
 def pixel_of(tab: Page, share: float) -> tuple[float, float]:
     """A point of the picture shown, that share of its width from the left, in its upper plot."""
-    box = tab.locator(".live svg:visible").bounding_box()
+    box = tab.locator(f"{EQUITY} >> svg:visible").bounding_box()
     assert box is not None
     return box["x"] + share * box["width"], box["y"] + 120
 
 
 def dates_of(tab: Page) -> list[list[str]]:
-    axes = tab.locator(".live svg:visible .td-dates").all()
+    axes = tab.locator(f"{EQUITY} >> svg:visible .td-dates").all()
     return [axis.locator("text").all_text_contents() for axis in axes]
 
 
@@ -150,12 +152,12 @@ def test_a_picture_answers_and_all_its_plots_zoom_together(browser: Browser, rep
     assert whole == [whole[0]] * len(whole)
     # The value of a day is shown under the pointer, and gone without it.
     tab.mouse.move(*pixel_of(tab, 0.5))
-    told = tab.locator(".tip").inner_text()
+    told = tab.locator(f"{EQUITY} >> .tip").inner_text()
     assert "2020-09-" in told
     assert "Equity, rules, net" in told
     assert "Exposure, long less short" in told
     tab.mouse.move(1, 1)
-    assert tab.locator(".tip").is_hidden()
+    assert tab.locator(f"{EQUITY} >> .tip").is_hidden()
     # A stretch that is drawn over is shown alone, in every plot.
     tab.mouse.move(*pixel_of(tab, 0.4))
     tab.mouse.down()
@@ -166,16 +168,61 @@ def test_a_picture_answers_and_all_its_plots_zoom_together(browser: Browser, rep
     assert shown[0] != whole[0]
     tab.mouse.dblclick(*pixel_of(tab, 0.5))
     assert dates_of(tab) == whole
-    tab.get_by_role("button", name="1m").click()
+    tab.get_by_role("button", name="1m").first.click()
     assert all("Dec" in date for date in dates_of(tab)[-1])
     # A name in the key hides its line in every plot, and its values.
-    tab.locator(".live svg:visible .td-entry").nth(1).click()
-    assert not any(line.is_visible() for line in tab.locator(".live svg:visible path[data-line='1']").all())
-    assert all(line.is_visible() for line in tab.locator(".live svg:visible path.td-line[data-line='0']").all())
+    tab.locator(f"{EQUITY} >> svg:visible .td-entry").nth(1).click()
+    assert not any(line.is_visible() for line in tab.locator(f"{EQUITY} >> svg:visible path[data-line='1']").all())
+    assert all(line.is_visible() for line in tab.locator(f"{EQUITY} >> svg:visible path.td-line[data-line='0']").all())
     tab.mouse.move(*pixel_of(tab, 0.5))
-    assert "Equity, hold" not in tab.locator(".tip").inner_text()
+    assert "Equity, hold" not in tab.locator(f"{EQUITY} >> .tip").inner_text()
     tab.close()
     assert complaints == []
+
+
+def test_weights_are_told_by_symbol_and_stacked_anew_without_a_hidden_one(browser: Browser, report: Path) -> None:
+    complaints: list[str] = []
+    tab = a_tab(browser, 1280)
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(report.as_uri())
+    drawn = tab.locator(f"{WEIGHTS} >> svg:visible")
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
+    assert box is not None
+    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 150)
+    told = tab.locator(f"{WEIGHTS} >> .tip").inner_text()
+    assert "2020-09-" in told
+    assert ("SHARE" in told, "TOKEN" in told, told.count("%")) == (True, True, 2)
+    upper = drawn.locator("path[data-line='1']")
+    stacked = upper.get_attribute("d")
+    drawn.locator(".td-entry").nth(0).click()
+    assert drawn.locator("path[data-line='0']").is_hidden()
+    assert upper.get_attribute("d") != stacked
+    # A stretch of them is drawn alone; the equity above keeps its own.
+    before, equity = drawn.locator(".td-dates text").all_text_contents(), dates_of(tab)
+    tab.locator(WEIGHTS).get_by_role("button", name="1m").click()
+    assert drawn.locator(".td-dates text").all_text_contents() != before
+    assert dates_of(tab) == equity
+    tab.close()
+    assert complaints == []
+
+
+def test_figures_in_a_table_keep_apart(browser: Browser, report: Path) -> None:
+    # On a tablet, columns of one width each would let figures run into one another.
+    tab = a_tab(browser, 768)
+    tab.goto(report.as_uri())
+    over = tab.eval_on_selector_all("td.number", "all => all.filter(one => one.scrollWidth > one.clientWidth).length")
+    tab.close()
+    assert over == 0
+
+
+def test_what_is_printed_in_dark_mode_is_dark_on_white(browser: Browser, report: Path) -> None:
+    tab = a_tab(browser, 718)
+    tab.emulate_media(media="print", color_scheme="dark")
+    tab.goto(report.as_uri())
+    assert [one for one in tab.evaluate(CONTRASTS) if one[0] < 4.5] == []
+    tab.close()
 
 
 @pytest.mark.parametrize("width_px", [390, 1280])
