@@ -70,11 +70,11 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
         log.info("%s", end.sentence)
     else:
         # Importing it takes longer than all else that a repeat of a day that is done has to do.
-        from flows.runs.tracked_training import training_tracked
+        from flows.runs.tracked_work import work_tracked
         from flows.scheduling.accounts_page import rewritten
         from flows.scheduling.digests import tell_day
         from flows.work.deployed_day import tracked_day
 
-        with rewritten(request.home), training_tracked(account):
+        with rewritten(request.home), work_tracked(account):
             end = tracked_day(given, account, as_of, request, tell_day)
     return ended_well(end.answer, end.sentence)

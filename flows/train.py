@@ -15,7 +15,7 @@ from flows.planning.plan import Request, learner_named, plan
 from flows.runs.docstrings import documented
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
-from flows.runs.tracked_training import training_tracked
+from flows.runs.tracked_work import work_tracked
 from flows.scheduling.accounts_page import rewritten
 from flows.server.environment import attend_run
 from tasks.artifacts.model_card import publish_newest_card
@@ -62,7 +62,7 @@ def _run(given: Mapping[str, object], as_of: date | None, named: str | None) -> 
     strategy = learner_named(settings, named)
     job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()), strategy)
     name_run(job, f"{job.as_of}")
-    with rewritten(settings.home), training_tracked("train"):
+    with rewritten(settings.home), work_tracked("train"):
         answer = _trained(job, settings)
     return ended_well(answer.to_json(), in_words(answer))
 

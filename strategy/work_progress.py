@@ -1,9 +1,9 @@
-"""Progress of long work that counts its pieces, reported to a listener; it never affects a result."""
+"""Progress of long work, reported to a listener: counted pieces and steps of trainings; it never affects a result."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,7 +30,29 @@ class WorkStep:
     total: int
 
 
-Listener = Callable[[WorkStep], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStep:
+    """A completed step, out of `most` at most, since a training may stop early. Both count all members together.
+
+    `training` is the number of this training among the `trainings` of a walk-forward.
+    """
+
+    step: int
+    most: int
+    training: int = 1
+    trainings: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingAhead:
+    """So many trainings are about to begin; `seconds` is how long all of them usually take, None if not known yet."""
+
+    trainings: int
+    seconds: float | None
+
+
+Said = WorkStep | TrainingStep | TrainingAhead
+Listener = Callable[[Said], None]
 
 _LISTENER: ContextVar[Listener | None] = ContextVar("work_listener", default=None)
 
@@ -45,11 +67,42 @@ def listening(listener: Listener) -> Iterator[None]:
         _LISTENER.reset(before)
 
 
-def told(step: WorkStep) -> None:
-    """Report a step to the listener, if there is one."""
+@contextmanager
+def also_listening(listener: Listener) -> Iterator[None]:
+    """Call the listener for every step inside the block, after the one outside of it, if there is one."""
+    outer = _LISTENER.get()
+
+    def heard(said: Said) -> None:
+        if outer is not None:
+            outer(said)
+        listener(said)
+
+    with listening(heard):
+        yield
+
+
+@contextmanager
+def one_of(training: int, trainings: int) -> Iterator[None]:
+    """Report the training steps inside the block as those of this training, out of so many."""
+    listener = _LISTENER.get()
+    if listener is None:
+        yield
+        return
+
+    def heard(said: Said) -> None:
+        if isinstance(said, TrainingStep):
+            said = replace(said, training=training, trainings=trainings)
+        listener(said)
+
+    with listening(heard):
+        yield
+
+
+def told(said: Said) -> None:
+    """Report a step, or what lies ahead, to the listener, if there is one."""
     listener = _LISTENER.get()
     if listener is not None:
-        listener(step)
+        listener(said)
 
 
 def counted(items: Iterable[T], work: WorkName, total: int) -> Iterator[T]:

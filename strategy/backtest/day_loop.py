@@ -20,6 +20,10 @@ from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.decision import ORDERED, Decision, PreTradeView, decided, pretrade_views
+from strategy.work_progress import WorkName, counted
+
+#: The days of an account that are lived one after the other.
+REPLAY = WorkName(name="Replay", unit="days")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +261,7 @@ def replay_legs(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> 
     fills: list[Fill] = []
     entries: list[Entry] = []
     state = opening(legs[0].dates[0], capital)
-    for as_of, pretrade_view, config in _legs_by_day(legs):
+    for as_of, pretrade_view, config in counted(_legs_by_day(legs), REPLAY, sum(len(leg.dates) for leg in legs)):
         today = quotes.on(as_of)
         if snapshots:
             day = settle_day(state, today, as_of, config)

@@ -21,8 +21,8 @@ from strategy.training.rollout import GATE_STRIDE, departures, net_returns, targ
 from strategy.training.settings import TrainingSettings
 from strategy.training.trainer import Returns
 from strategy.training.training_panel import TrainingPanel
-from strategy.training.training_progress import TrainingStep, taken
 from strategy.training.windows import Split, SplitRule, Windows, split, window_starts, windows
+from strategy.work_progress import TrainingStep, told
 
 
 class TrainingDiverged(Exception):
@@ -151,7 +151,7 @@ class _Run:
         for step in range(1, settings.steps + 1):
             optimiser.param_groups[0]["lr"] = settings.learning_rate * _rate(step, settings)
             losses.append(self._learn(parts, optimiser))
-            taken(TrainingStep(step=self.number * settings.steps + step, most=most))
+            told(TrainingStep(step=self.number * settings.steps + step, most=most))
             _follow(average, network, settings.average_decay)
             if step % settings.evaluate_every_steps and step < settings.steps:
                 continue

@@ -12,9 +12,8 @@ from storage.database import Connection, connect
 from storage.models import folds as fold_store
 from strategy.market.session_dates import account_dates, session_date
 from strategy.signals.strategies import Strategy
-from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
-from strategy.work_progress import WorkName, WorkStep, told
+from strategy.work_progress import WorkName, WorkStep, one_of, told
 from tasks.models.fold_models import Fitting, FoldRequest, History, KnownFold, extended, fit, fold_key, kept
 from tasks.models.training_cost import foretell
 from tasks.models.training_plan import demand_trainable, trainer_for

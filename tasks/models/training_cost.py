@@ -7,15 +7,15 @@ from hashlib import sha256
 from storage.database import connect
 from storage.models import durations
 from strategy.training.trainer import Trainer
-from strategy.training.training_progress import TrainingAhead, ahead
+from strategy.work_progress import TrainingAhead, told
 from tasks.run.job import Job
 
 
 def foretell(job: Job, trainer: Trainer, trainings: int = 1) -> None:
-    """Tell the listener of trainings how long so many of them will take, or that it is not known yet."""
+    """Tell the listener of work how long so many of them will take, or that it is not known yet."""
     with connect(job.home) as store:
         usual = durations.usual_s(store, _kind(job, trainer))
-    ahead(TrainingAhead(trainings=trainings, seconds=None if usual is None else usual * trainings))
+    told(TrainingAhead(trainings=trainings, seconds=None if usual is None else usual * trainings))
 
 
 def took(job: Job, trainer: Trainer, trained_to: date, seconds: float) -> None:

@@ -22,6 +22,7 @@ from strategy.exit_codes import Exit
 from strategy.market.bars import COLUMNS
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
+from strategy.work_progress import WorkName, counted
 from tasks.data.fx_rates import pairs_needed
 from tasks.notices.calendars import calendar_remarks, told_calendar
 from tasks.notices.currencies import unknown_currencies
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 
 #: Published bars before a window against which its first bars are measured.
 HISTORY_BARS = 64
+#: Staged bars that are read, and judged bars that are published or held back, symbol by symbol.
+READING = WorkName(name="Reading staged bars", unit="symbols")
+PUBLISHING = WorkName(name="Publishing bars", unit="symbols")
 #: The expectation broken if a source has no bar of a symbol.
 NO_BARS = "bars"
 #: Expectations on the highs and lows of bars.
@@ -124,7 +128,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         for window, context in judged
     }
     with connect(job.home) as store:
-        for verdict in verdicts:
+        for verdict in counted(verdicts, PUBLISHING, len(verdicts)):
             rows, held = _pass_or_hold(store, job, verdict, fresh[verdict.symbol])
             if verdict.symbol in pairs:
                 unrated += [f"{in_words(finding)}; its last published rate stands" for finding in held[:1]]
@@ -172,7 +176,7 @@ def _judged(
     waiting = sorted(set(staged_symbols(store, job.source)) & {*job.symbols, *pairs})
     anew = restatements(store, job.source, waiting)
     judged = []
-    for symbol in waiting:
+    for symbol in counted(waiting, READING, len(waiting)):
         window = staged(store, job.source, symbol)
         context = _context(store, job, (window, instruments[symbol]), None if symbol in pairs else must_reach)
         judged.append((window, replace(context, history=in_its_unit(context.history, anew.get(symbol)))))

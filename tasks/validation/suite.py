@@ -15,6 +15,7 @@ import pandas as pd
 
 from exchange.ports import BAR_COLUMNS
 from strategy.market.findings import Finding
+from strategy.work_progress import WorkName, counted
 from tasks.validation.bar_checks import CHECKS
 from tasks.validation.deferred_imports import absent, deferred
 from tasks.validation.expectation import Check, Rule
@@ -48,6 +49,9 @@ SHAPE_CHECKS = (
 
 #: Expectations on a table with one row per bar.
 BAR_CHECKS = CHECKS + UNIT_CHECKS + VOLUME_CHECKS
+
+#: Windows of bars that are measured, one for each symbol.
+CHECKING = WorkName(name="Checking bars", unit="symbols")
 
 #: A broken series breaks one expectation on thousands of bars; the first ones are listed, the reason gives the count.
 MOST_FINDINGS = 20
@@ -92,7 +96,7 @@ def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict,
     misshapen = {number for rows in broken.values() for number in rows["window"]}
     measured = [
         measure(window, context).assign(window=number)
-        for number, (window, context) in enumerate(windows)
+        for number, (window, context) in enumerate(counted(windows, CHECKING, len(windows)))
         if number not in misshapen
     ]
     if measured:

@@ -82,11 +82,9 @@ def run_audit(
         return daily_parity(job, audit_request, source_factory(settings))
     if what is Audit.HEADLINE:
         from flows.runs.durations import Expected
-        from flows.runs.training_progress import training_told
         from tasks.audit.claims import headline
 
-        with training_told():
-            return headline(job, audit_request, source_factory(settings), tell, Expected("account", tell))
+        return headline(job, audit_request, source_factory(settings), tell, Expected("account", tell))
     from tasks.audit.lookahead import look_ahead
 
     return look_ahead(job, audit_request, source_factory(settings))

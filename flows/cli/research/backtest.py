@@ -131,16 +131,16 @@ def run_backtest(
 
 
 def run_planned(planned: "BacktestPlan", window: "Window", run: "Runner | None" = None) -> "Backtest":
-    """Return the backtest of a plan, with the progress of its trainings on stderr, which the runner carries out.
+    """Return the backtest of a plan, with its progress on stderr, which the runner carries out.
 
     Without one they follow one another in this process.
     """
     from flows.planning.adapters import source_factory
-    from flows.runs.training_progress import training_told
+    from flows.runs.work_progress import work_told
     from tasks.backtest.run import backtest as run_job
     from tasks.parallel.runner import Here
 
-    with training_told():
+    with work_told():
         return run_job(planned.job, window, source_factory(planned.settings), tell, run or Here())
 
 

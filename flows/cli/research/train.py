@@ -43,12 +43,11 @@ def run_train(given: Mapping[str, object], as_of: str | None) -> "TrainAnswer":
     plan(settings, open_source(settings), Request(account="train", as_of=wanted, clock=clock()), strategy)
     keep(settings, strategy, clock())
     prepare_run(settings.home)
-    from flows.runs.training_progress import training_told
     from flows.train import train as flow
     from tasks.models.retrain import TrainAnswer
 
     symbols = list(settings.symbols) or None
-    with served(settings.home), training_told():
+    with served(settings.home):
         text = flow(as_of=wanted, source=settings.source, symbols=symbols, strategy=strategy.name, home=settings.home)
     return TrainAnswer.of_json(text)
 

@@ -91,11 +91,10 @@ def _planned_and_run(given: Mapping[str, object], as_of: str | None, account: st
 
 def _as_flow(planned: "DayPlan", as_of: "date | None") -> str:
     from flows.daily import daily as flow
-    from flows.runs.training_progress import training_told
     from flows.server.availability import served
 
     settings = planned.settings
-    with served(settings.home), training_told():
+    with served(settings.home):
         return flow(
             as_of=as_of,
             source=settings.source,
@@ -110,7 +109,6 @@ def _as_flow(planned: "DayPlan", as_of: "date | None") -> str:
 
 def _as_functions(planned: "DayPlan") -> str:
     from flows.runs.interrupts import unwinding
-    from flows.runs.training_progress import training_told
     from flows.scheduling.accounts_page import rewritten
     from flows.scheduling.digests import tell_day
     from flows.server.availability import demand_room
@@ -120,7 +118,7 @@ def _as_functions(planned: "DayPlan") -> str:
 
     quiet_logs(logging.WARNING)
     demand_room(planned.settings.home)
-    with training_told(), unwinding(), rewritten(planned.settings.home):
+    with unwinding(), rewritten(planned.settings.home):
         day = prepared(planned)
         end = without_work(day)
         if end is None:

@@ -8,7 +8,7 @@ import pytest
 
 from flows.runs import work_progress
 from flows.runs.work_progress import WorkLines, work_told
-from strategy.work_progress import WorkName, WorkStep, counted, listening, told
+from strategy.work_progress import TrainingAhead, TrainingStep, WorkName, WorkStep, counted, listening, told
 
 SWEEP, FETCH = WorkName(name="Sweep", unit="points"), WorkName(name="Fetching bars", unit="symbols")
 
@@ -88,6 +88,24 @@ def test_a_terminal_shows_a_bar_while_the_work_lasts(monkeypatch: pytest.MonkeyP
             if number == 2:
                 raise KeyboardInterrupt
     assert "\x1b[?25h" in terminal.getvalue()[before:]
+
+
+def test_a_training_within_counted_work_is_shown_by_the_same_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(work_progress, "SHOWN_AFTER_S", 0.0)
+    with work_told():
+        for _ in counted(range(2), SWEEP, 2):
+            told(TrainingAhead(trainings=1, seconds=None))
+            for step in range(1, 4):
+                told(TrainingStep(step=step, most=4))
+    shown = terminal.getvalue()
+    assert "none like it was measured in this home" in shown
+    assert "3/4" in shown
+    # Two bars at once would take two lines.
+    assert "\x1b[2A" not in shown
 
 
 def test_a_pipe_stays_quiet_of_short_work(capsys: pytest.CaptureFixture[str]) -> None:

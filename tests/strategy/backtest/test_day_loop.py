@@ -10,7 +10,7 @@ from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import Account, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Leg, Replay, opening, replay, replay_legs
+from strategy.backtest.day_loop import REPLAY, Leg, Replay, opening, replay, replay_legs
 from strategy.builtin.registry import BUILT_IN, HOLD, RULES, TURBO, VOL_TARGET
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership
@@ -23,6 +23,7 @@ from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.strategies import Strategy
+from strategy.work_progress import Said, WorkStep, listening
 
 D = Decimal
 
@@ -73,6 +74,15 @@ def test_hold_by_hand() -> None:
     assert [(fill.quantity, fill.price) for fill in result.fills] == [(100, 80)]
     assert result.snapshots[-1].drawdown == pytest.approx(3 / 14)
     assert len(result.orders) == 1
+
+
+def test_a_replay_tells_each_of_its_days() -> None:
+    days = ["2020-01-06", "2020-01-07", "2020-01-08"]
+    bars = {"STK": make_bars("STK", days, close=[100, 120, 90], open=[100, 80, 120])}
+    steps: list[Said] = []
+    with listening(steps.append):
+        run(bars, mandate(HOLD, STOCK), date(2020, 1, 6), date(2020, 1, 8))
+    assert steps == [WorkStep(work=REPLAY, done=done, total=3) for done in range(4)]
 
 
 def test_hold_buys_no_more_of_a_symbol_than_its_cap_and_keeps_what_grew() -> None:

@@ -9,7 +9,7 @@ import pytest
 from examples import ridge
 from storage.database import connect
 from storage.models import durations
-from strategy.training.training_progress import TrainingAhead, TrainingStep, listening
+from strategy.work_progress import Said, TrainingAhead, WorkStep, listening
 from tasks.backtest.run import Window, backtest
 from tasks.models.training_cost import foretell, took
 from tasks.models.training_plan import trainer_for
@@ -28,7 +28,7 @@ def job(tmp_path: Path) -> Job:
 
 def test_the_median_of_the_newest_trainings_of_a_kind_is_foretold(job: Job) -> None:
     trainer = trainer_for(job)
-    said: list[TrainingStep | TrainingAhead] = []
+    said: list[Said] = []
     with listening(said.append):
         foretell(job, trainer, 3)
         for day, seconds in enumerate((900.0, 4.0, 6.0, 5.0, 8.0, 9.0), start=1):
@@ -45,9 +45,9 @@ def test_the_median_of_the_newest_trainings_of_a_kind_is_foretold(job: Job) -> N
 
 
 def test_a_backtest_foretells_the_folds_that_it_lacks_and_measures_them(job: Job) -> None:
-    said: list[TrainingStep | TrainingAhead] = []
+    said: list[Said] = []
     window = Window(strategies=(ridge.strategy,), start=date(2000, 1, 3))
-    with listening(said.append):
+    with listening(lambda step: None if isinstance(step, WorkStep) else said.append(step)):
         backtest(job, window, lambda: SownBars(bars=SOWN), lambda text: None)
         assert said == [TrainingAhead(trainings=1, seconds=None)]
         backtest(job, window, lambda: SownBars(bars=SOWN), lambda text: None)

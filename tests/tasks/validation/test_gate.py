@@ -8,8 +8,10 @@ from storage.bars import published as bar_store
 from storage.bars import quarantine
 from storage.bars.staging import staged_symbols
 from storage.database import connect
+from strategy.work_progress import Said, WorkStep, listening
 from tasks.data.ingest import ingest
-from tasks.validation.gate import NothingPublishable, inspect, validate
+from tasks.validation.gate import PUBLISHING, READING, NothingPublishable, inspect, validate
+from tasks.validation.suite import CHECKING
 from testing.markets.bars import PAIR, SHARE, TOKEN, FakeBars, Fault
 from testing.runs.jobs import a_job, on
 
@@ -19,7 +21,11 @@ FRIDAY, SATURDAY = date(2020, 6, 12), date(2020, 6, 13)
 def test_a_faulty_symbol_publishes_nothing_of_its_window_and_the_other_all_of_it(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), FRIDAY)
     ingest(job, lambda: PAIR.faulty(Fault(symbol="SHARE", day=date(2020, 3, 2), column="close", value=-1.0)))
-    gate = validate(job)
+    steps: list[Said] = []
+    with listening(steps.append):
+        gate = validate(job)
+    ended = [step for step in steps if isinstance(step, WorkStep) and step.done == step.total == 2]
+    assert [step.work for step in ended] == [READING, CHECKING, PUBLISHING]
     assert gate.published == {"SHARE": 0, "TOKEN": 164}
     assert gate.held_back == {
         "SHARE": "SHARE on 2020-03-02: open, high, low or close is not a positive, finite number (prices_positive: "
