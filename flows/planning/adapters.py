@@ -21,18 +21,23 @@ if TYPE_CHECKING:
 
 
 def open_source(settings: Settings) -> "BarSource":
-    """Return the bar source that the settings name, with the calendars set by hand.
+    """Return the bar source that the settings name, with the calendars and delistings that a person has stated.
 
-    One named with --calendar rules over that of instruments.toml. Raises SourceRefused, InstrumentFileRefused.
+    A calendar named with --calendar rules over that of instruments.toml. Raises SourceRefused, InstrumentFileRefused.
     """
+    from exchange.sessions.known_delistings import KnownDelistings
     from exchange.sessions.named_calendars import NamedCalendars
+    from storage.bars.instruments import paid_out
     from storage.bars.named_calendars import load_calendars
     from storage.database import DATABASE_NAME, connect
 
-    source, named = _adapter(settings), _stated_calendars(settings)
+    source: BarSource = _adapter(settings)
+    named = _stated_calendars(settings)
     if (settings.home / DATABASE_NAME).is_file():
         with connect(settings.home) as store:
             named |= load_calendars(store, source.name)
+            delisted = paid_out(store, source.name)
+        source = KnownDelistings(behind=source, delisted=delisted) if delisted else source
     return NamedCalendars(behind=source, calendars=named) if named else source
 
 

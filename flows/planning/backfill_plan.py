@@ -30,7 +30,9 @@ def plan_backfill(settings: Settings, source: BarSource, wanted: BackfillRequest
 
     Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
     """
-    request = Request(account=wanted.account or "backfill", since=wanted.start, until=wanted.end, clock=wanted.clock)
+    request = Request(
+        account=wanted.account or "backfill", since=wanted.start, until=wanted.end, clock=wanted.clock, settles=True
+    )
     if wanted.account in TRADED:
         raise RequestRefused(
             f"--account is {wanted.account!r}, which `turbodmt daily` trades; name another, or leave it out for one of "

@@ -1,7 +1,7 @@
 """Plan of a day of an account: its job under the account's terms, and where bars come from and orders go."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from exchange.ports import BarSource, Broker
@@ -32,7 +32,7 @@ def plan_day(settings: Settings, request: Request) -> DayPlan:
     source = open_source(settings)
     demand_live(source, request)
     open_broker = broker_factory(settings)
-    job = on_kept_terms(settings, outline(settings, source, request))
+    job = on_kept_terms(settings, outline(settings, source, replace(request, settles=True)))
     demand_own(job)
     admit(settings, request.account, job.policy.strategy, request.clock)
     return DayPlan(settings=settings, source=source, open_broker=open_broker, job=job)

@@ -1,7 +1,7 @@
 """Plan of a run: its day, instant, symbols and rules, decided once, here."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from exchange.ports import BarSource
 from exchange.sessions.calendars import sessions
-from exchange.sessions.closing_times import closed_by
 from exchange.sessions.named_calendars import NamedCalendars
 from flows.config.instrument_file import table_of
 from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
@@ -19,12 +18,13 @@ from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.base_currency import closing_calendars, in_kept_currency, without_pairs
 from flows.planning.financing import financing, with_rates
+from flows.planning.newest_day import closed, day_of_payout, has_begun, newest_bar
 from strategy.account.fees_and_slippage import NO_COSTS, Costs, on_stated_terms
 from strategy.account.interest_rates import FinancingTerms
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
 from strategy.market.currencies import Currencies
-from strategy.market.instruments import Calendar, Instrument
+from strategy.market.instruments import Instrument
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.strategies import Strategy
@@ -52,7 +52,8 @@ class Request:
     """The user's request for a run; `as_of` None means the newest closed bar.
 
     A window runs from `since` (None: the start of the record) to `until`, or to the newest closed bar if that comes
-    first. `broker` is where its orders go; a run without orders has paper's.
+    first. `broker` is where its orders go; a run without orders has paper's. One that `settles` an account may come to
+    the session after a record's end, on which what is left of delisted symbols is paid out.
     """
 
     account: str
@@ -61,6 +62,7 @@ class Request:
     until: date | None = None
     clock: datetime
     broker: str = PAPER
+    settles: bool = False
 
     def __post_init__(self) -> None:
         if self.since and self.until and self.since > self.until:
@@ -302,16 +304,16 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
     stated = table_of(settings.instruments)
     instruments = [on_stated_terms(instrument, stated) for instrument in source.instruments(symbols)]
     calendars = closing_calendars(instruments, settings.base_currency)
-    newest = source.last_session(symbols, request.clock)
-    # A record written during the session ends with today's bar, which is not closed yet.
-    if _closed(calendars, newest) > request.clock:
-        newest = source.last_session(symbols, request.clock - timedelta(days=1))
-    as_of = request.as_of or min(request.until or newest, newest)
-    if as_of > newest:
+    newest = newest_bar(source, symbols, calendars, request.clock)
+    last = day_of_payout(source, instruments, newest, request.clock) if request.settles else newest
+    # A new account opens with the last bar, since it has nothing that could be paid out.
+    default = last if last > newest and has_begun(settings, request.account) else newest
+    as_of = request.as_of or min(request.until or default, last)
+    if as_of > last:
         raise RequestRefused(
-            f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
+            f"--as-of is {as_of}, after the last closed bar of {source.name}, {last}; name that day or an earlier one"
         )
-    closed = _closed(calendars, as_of)
+    over_at = closed(calendars, as_of)
     strategy = strategy or strategy_of(settings, request.account)
     _demand_one_strategy(strategy, request.broker)
     return Job(
@@ -321,8 +323,8 @@ def outline(settings: Settings, source: BarSource, request: Request, strategy: S
         source=source.name,
         symbols=symbols,
         as_of=as_of,
-        now=request.clock if live else min(closed, request.clock),
-        sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
+        now=request.clock if live else min(over_at, request.clock),
+        sends_until=over_at + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
         policy=run_config(with_rates(settings, instruments), strategy, NO_COSTS.financing),
         currency=settings.base_currency or _currency(instruments),
@@ -358,8 +360,3 @@ def holiday(source: BarSource, job: Job) -> bool:
     """Return whether none of the job's symbols has a session on its day."""
     calendars = {instrument.calendar for instrument in source.instruments(job.symbols)}
     return all(not len(sessions(calendar, job.as_of, job.as_of)) for calendar in calendars)
-
-
-def _closed(calendars: Collection[Calendar], as_of: date) -> datetime:
-    """Return the instant at which the day's last bar is complete."""
-    return max(closed_by(calendar, as_of) for calendar in calendars)

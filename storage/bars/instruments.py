@@ -64,6 +64,12 @@ def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> 
     return {instrument.symbol: instrument for instrument in found}
 
 
+def paid_out(connection: Connection, source: str) -> dict[str, Instrument]:
+    """Return the source's instruments of whose delisting a person has said the price, by symbol."""
+    select = f"SELECT {_READ} WHERE source = ? AND delistings.price IS NOT NULL ORDER BY symbol"
+    return {instrument.symbol: instrument for instrument in read_all(connection, Instrument, select, [source])}
+
+
 def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
     """Return the base asset of each symbol, from whichever source's instrument names one; others are absent."""
     rows = connection.execute(

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.market.instruments import Instrument
 
-ONE_DAY = timedelta(days=1)
 _ONE = Decimal(1)
 
 
@@ -52,9 +51,7 @@ class TradingTerms:
     def delisted(self, symbol: str, as_of: date) -> bool:
         """Return whether the symbol's last session lies before `as_of`, or it is paid out on or before that day."""
         instrument = self.instruments.get(symbol)
-        if instrument is None or instrument.listed_to is None:
-            return False
-        return instrument.listed_to < as_of + (instrument.last_price is not None) * ONE_DAY
+        return instrument is not None and instrument.delisted_from is not None and instrument.delisted_from <= as_of
 
     def paid_out(self, symbol: str, as_of: date) -> Decimal | None:
         """Return what a unit of a delisted symbol is paid out at on the day; None if it is not."""

@@ -139,6 +139,14 @@ class Instrument:
         return self.listed_to - timedelta(days=1)
 
     @property
+    def delisted_from(self) -> date | None:
+        """Return the first day on which it is delisted: that of its pay-out, else the one after its last session."""
+        if self.listed_to is None or self.last_price is not None:
+            return self.listed_to
+        # Some write the last of all dates for a symbol that is still listed.
+        return self.listed_to + timedelta(days=1) if self.listed_to < date.max else None
+
+    @property
     def money(self) -> str | None:
         """Return the unit of its prices: its currency, else its quote asset; None if neither is known."""
         return self.currency or self.quote or None

@@ -16,6 +16,7 @@ from storage.bars.staging import staged
 from storage.database import Connection, connect
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
+from tasks.data.account_dates import account_dates
 from tasks.data.ingest import ingest
 from tasks.run.job import Job
 from tasks.run.runs import symbols_asked
@@ -53,9 +54,9 @@ def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
     with connect(job.home) as store:
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = _seen(store, job)
-        published = bar_store.session_dates(store, job.source, job.symbols, after=date.min, until=job.as_of)
+        settled = account_dates(store, job, after=date.min, until=job.as_of)
         waiting = [staged(store, job.source, symbol)["open_time"].dropna() for symbol in faulty]
-    dates = {*published, *(stamp.date() for stamps in waiting for stamp in stamps)}
+    dates = {*settled, *(stamp.date() for stamps in waiting for stamp in stamps)}
     return gate, Market(
         instruments=instruments,
         dates=tuple(sorted(day for day in dates if day <= job.as_of)),
@@ -112,7 +113,7 @@ def tradable(job: Job, gate: Gate, market: Market) -> bool:
         return True
     with connect(job.home) as store:
         eve = job.as_of - timedelta(days=1)
-        dated = bar_store.session_dates(store, job.source, job.symbols, after=eve, until=job.as_of)
+        dated = account_dates(store, job, after=eve, until=job.as_of)
     return bool(dated) and bool(set(job.symbols) - set(gate.held_back))
 
 

@@ -22,6 +22,7 @@ from tasks.broker.reconciliation import Agreement, reconcile_broker
 from tasks.daily.account_days import late_day, next_day
 from tasks.daily.account_state import account_config, late_quotes_of, quotes_since, state_at
 from tasks.daily.restatement import Restated, restated, why_held
+from tasks.data.account_dates import account_dates
 from tasks.data.fx_rates import with_rates
 from tasks.report.markup import exactly, money, priced
 from tasks.run.job import Job
@@ -65,7 +66,7 @@ def settle(
         quotes = quotes_since(store, job, state, config.terms)
         after = state.account.as_of
         barred = {**held_back, **{symbol: why_held(change, job) for symbol, change in found.doubtful.items()}}
-        dates = bar_store.session_dates(store, job.source, job.symbols, after=after, until=job.as_of)
+        dates = account_dates(store, job, after=after, until=job.as_of)
         for day in dates:
             settled = next_day(store, job, (state, config), quotes.on(day), day)
             state = settled.state

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from exchange.ports import BarSource, FundingRequest, FundingSource
+from exchange.sessions.known_delistings import KnownDelistings
 from exchange.sessions.named_calendars import NamedCalendars
 from storage.bars import funding_rates as funding_store
 from storage.database import Connection, connect
@@ -39,7 +40,9 @@ def funding_delivered(job: Job, source: BarSource, symbols: Sequence[str]) -> De
     if not symbols:
         return {}
     until = _end(job)
-    behind = source.behind if isinstance(source, NamedCalendars) else source
+    behind = source
+    while isinstance(behind, NamedCalendars | KnownDelistings):
+        behind = behind.behind
     if job.funding:
         from exchange.rates.funding_files import funding_in
 

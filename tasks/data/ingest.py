@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from exchange.ports import BarRequest, BarSource, SourceRefused
+from exchange.ports import BAR_COLUMNS, BarRequest, BarSource, SourceRefused
 from storage.accounts import cash_flows as flow_store
 from storage.bars import funding_rates as funding_store
 from storage.bars import instruments as instrument_store
@@ -17,7 +17,6 @@ from storage.bars.staging import discard, stage
 from storage.database import connect
 from storage.ledger import orders
 from storage.ledger import positions as position_store
-from strategy.exit_codes import UsageError
 from strategy.market.currencies import CurrencyPair
 from strategy.market.instruments import Calendar, Instrument
 from tasks.data.currencies import Offered, demand_convertible, lacking_pairs, pairs_for
@@ -65,7 +64,7 @@ def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
     if last is not None and last >= job.as_of:
         pairs = []
     beside = _pairs_delivered(job, source, pairs, Offered(instruments=tuple(every.values()), listed=listed))
-    funding = funding_delivered(job, source, perpetuals(job, every.values()))
+    funding = funding_delivered(job, source, perpetuals(_still_listed(job), every.values()))
     if funding:
         with connect(job.home) as store:
             funding_store.keep(store, job.source, funding)
@@ -96,6 +95,8 @@ def ingest_all(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]
 
 def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
     job = _still_listed(job)
+    if not job.symbols:
+        return _Delivery(bars=pd.DataFrame(columns=list(BAR_COLUMNS)), fresh=(), known={})
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
         overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
@@ -127,10 +128,7 @@ def _unsettled(job: Job, known: Mapping[str, Instrument], bars: pd.DataFrame) ->
 
 
 def _still_listed(job: Job) -> Job:
-    """Return the job without symbols that a person has said to be delisted by its day: no bar of them is asked for.
-
-    Raises UsageError if none is left.
-    """
+    """Return the job without symbols that a person has said to be delisted by its day: no bar of them is asked for."""
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
     gone = {
@@ -138,13 +136,7 @@ def _still_listed(job: Job) -> Job:
         for symbol, instrument in known.items()
         if instrument.last_price is not None and instrument.listed_to is not None and instrument.listed_to <= job.as_of
     }
-    left = tuple(symbol for symbol in job.symbols if symbol not in gone)
-    if not left:
-        raise UsageError(
-            f"--symbols are {', '.join(job.symbols)}, all of them delisted; name others: the day of another symbol of "
-            "the source pays out what is still held of these, and an account that is halted before buys nothing with it"
-        )
-    return replace(job, symbols=left)
+    return replace(job, symbols=tuple(symbol for symbol in job.symbols if symbol not in gone))
 
 
 def _as_stated(job: Job, known: Mapping[str, Instrument], fresh: Sequence[Instrument]) -> tuple[Instrument, ...]:

@@ -23,6 +23,7 @@ from strategy.market.bars import COLUMNS
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
 from strategy.work_progress import WorkName, counted
+from tasks.data.account_dates import account_dates
 from tasks.data.fx_rates import pairs_needed
 from tasks.notices.calendars import calendar_remarks, told_calendar
 from tasks.notices.currencies import unknown_currencies
@@ -99,9 +100,7 @@ def validate(job: Job) -> Gate:
         since = first_day_behind(store, job)
     gate = inspect(job, job.as_of, since)
     with connect(job.home) as store:
-        dated = bar_store.session_dates(
-            store, job.source, job.symbols, after=job.as_of - timedelta(days=1), until=job.as_of
-        )
+        dated = account_dates(store, job, after=job.as_of - timedelta(days=1), until=job.as_of)
     # On a weekend the only symbol with a session may be held back: then no symbol has a bar of that day.
     if not dated or not set(job.symbols) - set(gate.held_back):
         reasons = "; ".join(gate.held_back[symbol] for symbol in sorted(gate.held_back)[:3])
@@ -237,6 +236,11 @@ def _expected(instrument: Instrument, day: date) -> date:
     return last
 
 
+def _paid_out(instrument: Instrument, day: date) -> bool:
+    """Return whether a person has said what became of the symbol by then, so that no bar is missed any more."""
+    return instrument.last_price is not None and instrument.listed_to is not None and instrument.listed_to <= day
+
+
 def _pass_or_hold(store: Connection, job: Job, verdict: Verdict, fresh: set[date]) -> tuple[int, tuple[Finding, ...]]:
     """Publish the symbol's rows or hold them back, in one transaction; return the number published and the findings.
 
@@ -277,7 +281,7 @@ def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must
         return Finding(
             symbol=symbol, open_time=None, expectation=NO_BARS, value=value, limit="at least one", reason=reason
         )
-    if must_reach is None or instrument is None:
+    if must_reach is None or instrument is None or _paid_out(instrument, must_reach):
         return None
     expected = _expected(instrument, must_reach)
     if last >= expected:
