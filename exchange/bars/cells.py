@@ -30,19 +30,30 @@ def numbers(column: pa.ChunkedArray) -> tuple["pd.Series[float]", "pd.Series[str
 
     Such a cell is NaN, and so is an empty cell or one that says the number is unknown.
     """
+    values = plain_numbers(column)
+    if values is not None:
+        return values, pd.Series("", index=values.index, dtype="str")
+    column = _decoded(column)
+    if _is_text(column.type):
+        return _spelled(column.to_pandas().astype(object).fillna("").astype(str).str.strip())
+    return _spelled(pd.Series(["" if cell is None else str(cell) for cell in column.to_pylist()], dtype="str"))
+
+
+def plain_numbers(column: pa.ChunkedArray) -> "pd.Series[float] | None":
+    """Return the column as float64, NaN for an empty cell; None unless every cell is a number or empty."""
     column = _decoded(column)
     kind = column.type
     values: pd.Series[float]
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         values = pc.cast(column, pa.float64(), safe=False).to_pandas()
-    elif _is_text(kind):
-        try:
-            values = pc.cast(column, pa.float64()).to_pandas()
-        except pa.ArrowInvalid:
-            return _spelled(column.to_pandas().astype(object).fillna("").astype(str).str.strip())
-    else:
-        return _spelled(pd.Series(["" if cell is None else str(cell) for cell in column.to_pylist()], dtype="str"))
-    return values, pd.Series("", index=values.index, dtype="str")
+        return values
+    if not _is_text(kind):
+        return None
+    try:
+        values = pc.cast(column, pa.float64()).to_pandas()
+    except pa.ArrowInvalid:
+        return None
+    return values
 
 
 def holds_numbers(kind: pa.DataType) -> bool:

@@ -5,22 +5,18 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exchange.bars.cells import numbers, stamps, texts
+from exchange.bars.cells import stamps, texts
 from exchange.bars.file_columns import Layout, layout, read_columns, read_symbols
+from exchange.bars.file_rows import by_symbol, empty_file, frames
 from exchange.bars.record_window import newest_until, requested
 from exchange.currencies import spelled
-from exchange.ports import BAR_COLUMNS, MOVED, OWN, UNREAD, BarRequest, SourceRefused
+from exchange.ports import BarRequest, SourceRefused
 from exchange.sessions.calendars import infer_calendar
 from strategy.market.instruments import Instrument
-
-#: Most characters of a cell that are shown.
-_SHOWN = 40
-_PRICES = ("open", "high", "low", "close", "volume", "adj_close")
 
 
 class FileBars:
@@ -87,7 +83,7 @@ class FileBars:
         if "symbol" in self._layout.position:
             symbols = read_symbols(self._layout)
             if not symbols:
-                raise _empty(self._path)
+                raise empty_file(self._path)
             return symbols
         if self._symbol is None:
             raise SourceRefused(f"{self._path} has no symbol column; name their symbol with --symbol")
@@ -107,10 +103,12 @@ class FileBars:
         self._demand(symbols)
         new = tuple(dict.fromkeys(symbol for symbol in symbols if symbol not in self._known))
         if new:
-            for symbol, rows in _by_symbol(self._path, new, self._table(new)).items():
-                self._known[symbol] = _frame(self._path, symbol, rows)
+            tables = by_symbol(self._path, new, self._table(new))
+            known = frames(self._path, tables)
+            for symbol, rows in tables.items():
                 self._currency[symbol] = _currency(self._path, symbol, rows)
                 self._listed_to[symbol] = _listed_to(self._path, symbol, rows)
+            self._known |= known
         return {symbol: self._known[symbol] for symbol in symbols}
 
     def _table(self, symbols: tuple[str, ...]) -> pa.Table:
@@ -122,22 +120,6 @@ class FileBars:
     @cached_property
     def _whole_csv(self) -> pa.Table:
         return read_columns(self._layout, None)
-
-
-def _empty(path: Path) -> SourceRefused:
-    return SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
-
-
-def _by_symbol(path: Path, symbols: tuple[str, ...], table: pa.Table) -> dict[str, pa.Table]:
-    """Return the rows of each symbol, in the file's order, in one pass over the table."""
-    if "symbol" not in table.column_names:
-        return dict.fromkeys(symbols, table)
-    names = pa.array(symbols, pa.string())
-    numbered = pc.index_in(texts(path, table["symbol"]), value_set=names).to_numpy(zero_copy_only=False)
-    numbered = np.nan_to_num(numbered.astype(np.float64), nan=-1.0).astype(np.int64)
-    order = np.argsort(numbered, kind="stable")
-    bounds = np.searchsorted(numbered[order], np.arange(len(symbols) + 1))
-    return {symbol: table.take(order[bounds[at] : bounds[at + 1]]) for at, symbol in enumerate(symbols)}
 
 
 def _currency(path: Path, symbol: str, table: pa.Table) -> str | None:
@@ -170,65 +152,3 @@ def _listed_to(path: Path, symbol: str, table: pa.Table) -> date | None:
             "state one last session in all its rows, or leave the column empty while it is listed"
         )
     return days[0]
-
-
-def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
-    if not table.num_rows:
-        raise _empty(path)
-    instants = stamps(path, symbol, table["date"])
-    if instants.isna().all():
-        raise SourceRefused(f"{path}: no row of {symbol} has a date; fill its date column with dates like 2020-12-31")
-    days = instants.dt.normalize()
-    _demand_daily(path, symbol, instants, days)
-    columns: dict[str, object] = {"symbol": symbol, "open_time": days}
-    unread = pd.Series("", index=days.index, dtype="str")
-    for name in _PRICES:
-        columns[name] = pd.Series(float("nan"), index=days.index)
-        if name in table.column_names:
-            columns[name], found = numbers(table[name])
-            unread = unread.where(found == "", unread + f"{name} " + found.str.slice(stop=_SHOWN).map(repr) + "; ")
-    frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)].astype({"symbol": "str"})
-    if (unread != "").any():
-        frame = frame.assign(**{UNREAD: unread.str.removesuffix("; ")})
-    return _oldest_first(frame.assign(**_own(table)))
-
-
-def _own(table: pa.Table) -> "dict[str, pd.Series[float]]":
-    """Return the columns of the user's own that hold a number: NaN without a value, infinite where it is none."""
-    found = {}
-    for name in table.column_names:
-        if name.startswith(OWN):
-            values, unread = numbers(table[name])
-            values = values.where(unread == "", np.inf)
-            if np.isfinite(values).any():
-                found[name] = values
-    return found
-
-
-def _oldest_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows sorted by date, with a column MOVED if any was out of order.
-
-    If a date is missing or occurs twice, the order is ambiguous: the rows stay as they are, and the data gate refuses
-    them.
-    """
-    days = frame["open_time"]
-    if days.is_monotonic_increasing or not days.is_unique or days.isna().any():
-        return frame
-    row = np.arange(1, len(frame) + 1)
-    moved = np.where(days < days.cummax(), row, 0)
-    return frame.assign(**{MOVED: moved}).sort_values("open_time", ignore_index=True)
-
-
-def _demand_daily(
-    path: Path, symbol: str, instants: "pd.Series[pd.Timestamp]", days: "pd.Series[pd.Timestamp]"
-) -> None:
-    """Raise SourceRefused if a date has bars at different times of day, which are not daily bars."""
-    times = pd.DataFrame({"day": days, "stamp": instants}).drop_duplicates()
-    counts = times.groupby("day", sort=False)["stamp"].size()
-    crowded = counts[counts > 1]
-    if len(crowded):
-        day, count = crowded.index[0], int(crowded.iloc[0])
-        raise SourceRefused(
-            f"{path}: {symbol} has {count} bars of different times on {day:%Y-%m-%d}; a daily file has one a day, "
-            "so resample it to days"
-        )

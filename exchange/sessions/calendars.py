@@ -34,6 +34,18 @@ def sessions(calendar: Calendar, first: date, last: date) -> DayArray:
     >>> sessions(Calendar("XTKS"), date(2021, 1, 1), date(2021, 1, 5)).astype(str).tolist()
     ['2021-01-04', '2021-01-05']
     """
+    return _sessions(calendar, first, last)
+
+
+@lru_cache(maxsize=64)
+def _sessions(calendar: Calendar, first: date, last: date) -> DayArray:
+    """Return the dates, which are read alone: many symbols have the same first and last bar."""
+    days = _computed_sessions(calendar, first, last)
+    days.flags.writeable = False
+    return days
+
+
+def _computed_sessions(calendar: Calendar, first: date, last: date) -> DayArray:
     days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
     if calendar is Calendar.ALWAYS or calendar.is_observed:
         return days

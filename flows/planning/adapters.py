@@ -1,6 +1,6 @@
 """Build bar sources and brokers from settings. Factories are passed on, never open connections."""
 
-from functools import partial
+from functools import lru_cache, partial
 from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,10 +76,24 @@ def _adapter(settings: Settings) -> "BarSource":
         from exchange.bars.yahoo import YahooBars
 
         return YahooBars()
+    path, symbol = _file_of(settings), settings.symbols[0] if len(settings.symbols) == 1 else None
+    try:
+        found = path.stat()
+    except OSError:
+        # The adapter says what is wrong with the path.
+        return _file_bars(path, symbol, None)
+    return _file_bars(path, symbol, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)
+def _file_bars(path: Path, symbol: str | None, version: "tuple[int, ...] | None") -> "BarSource":  # noqa: ARG001
+    """Return the adapter of the file as it is now: planning and fetching read a file of many symbols once.
+
+    Raises SourceRefused.
+    """
     from exchange.bars.files import FileBars
 
-    path = _file_of(settings)
-    return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
+    return FileBars(path, symbol)
 
 
 def _file_of(settings: Settings) -> Path:

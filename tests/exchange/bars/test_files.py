@@ -434,3 +434,56 @@ def test_the_last_session_of_a_delisted_symbol_is_read(tmp_path):
         wrong = FileBars(written(tmp_path, rows + bars.format(text)))
         with pytest.raises(SourceRefused, match=r"listed_to of A is 2020-01-0.*and its last bar is of 2020-01-0"):
             wrong.instruments(("A",))
+
+
+def many(folder: Path, fault: dict[str, object], name: str) -> Path:
+    """Write a file of three symbols, interleaved, with a column of the user's own, and one cell changed."""
+    days = [f"2020-01-{day:02}" for day in (6, 7, 8, 9, 10)]
+    rows = pd.DataFrame(
+        [
+            {"symbol": symbol, "date": day, **dict.fromkeys(("open", "high", "low", "close"), 10.0 + number + at)}
+            for at, day in enumerate(days)
+            for number, symbol in enumerate(("B", "A", "C"))
+        ]
+    ).assign(volume=100.0, mine=np.arange(15.0), words="text")
+    rows.loc[rows["symbol"] == "C", "mine"] = np.nan
+    rows = rows.astype(dict.fromkeys(fault, object))
+    for column, value in fault.items():
+        rows.loc[4, column] = value
+    path = folder / name
+    if name.endswith("csv"):
+        rows.to_csv(path, index=False)
+    else:
+        rows.astype(dict.fromkeys(fault, "str")).to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *({}, {"close": "n/a"}, {"close": " 12 "}, {"volume": "many"}, {"mine": "x"}, {"date": ""}),
+        *({"date": "2020-01-02"}, {"date": "2020-01-07 16:00:00"}),
+    ],
+)
+def test_symbols_read_together_are_as_each_read_by_itself(tmp_path, fault, name):
+    path = many(tmp_path, fault, name)
+    together = FileBars(path)
+    assert together.symbols() == ("B", "A", "C")
+    for symbol in together.symbols():
+        alone = everything(FileBars(many(tmp_path, fault, f"{symbol}-{name}")), symbol)
+        read = together._bars(together.symbols())[symbol]
+        pd.testing.assert_frame_equal(read[alone.columns], alone)
+        assert set(read.columns) == set(alone.columns)
+
+
+def test_a_clean_file_of_many_symbols_is_read_a_column_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("exchange.bars.file_rows._frame", None)
+    assert len(everything(FileBars(many(tmp_path, {"mine": "x"}, "bars.csv")))) == 15
+    with pytest.raises(TypeError, match="not callable"):
+        everything(FileBars(many(tmp_path, {"volume": "many"}, "faulty.csv")))
+
+
+def test_what_is_wrong_with_one_of_many_symbols_names_it(tmp_path):
+    with pytest.raises(SourceRefused, match="the date in row 2 of A is 'soon'"):
+        everything(FileBars(many(tmp_path, {"date": "soon"}, "bars.csv")))
