@@ -93,7 +93,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "withdraw": ("withdraw 1000",),
     "positions": ("positions import positions.csv",),
     "cancel": ("cancel KEY",),
-    "delist": ("delist ATVI --on 2023-10-13 --price 95 --reason 'bought by Microsoft'",),
+    "delist": ("delist ATVI --on 2023-10-13 --price 95 --reason 'bought by Microsoft'", "delist ATVI --undo"),
     "adopt": ("adopt --reason 'traded by hand at the broker'",),
 }
 

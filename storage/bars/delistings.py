@@ -1,11 +1,11 @@
-"""Delistings that a person has recorded, by source and symbol: each once."""
+"""Delistings that a person has recorded, by source and symbol: each once, until it is taken back."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from storage.database import Connection
-from storage.typed_rows import read_first
+from storage.typed_rows import column, read_first
 from strategy.account.money import quantised
 
 
@@ -37,3 +37,13 @@ def record(connection: Connection, source: str, delisting: Delisting) -> bool:
         ],
     ).fetchone()
     return written is not None
+
+
+def symbols(connection: Connection, source: str) -> tuple[str, ...]:
+    """Return the symbols of the source of which a delisting is recorded, sorted."""
+    return column(connection, "SELECT symbol FROM delistings WHERE source = ? ORDER BY symbol", [source])
+
+
+def forget(connection: Connection, source: str, symbol: str) -> None:
+    """Delete the symbol's delisting; nothing happens if none is recorded."""
+    connection.execute("DELETE FROM delistings WHERE source = ? AND symbol = ?", [source, symbol])

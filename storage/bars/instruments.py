@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from storage.bars import universe
@@ -23,11 +24,17 @@ _READ = (
 
 
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
-    """Store the source's instruments as given, replacing those of the same symbols."""
+    """Store the source's instruments as given, replacing those of the same symbols.
+
+    The end of one of which a person has recorded the delisting stays as the source has stated it.
+    """
     with transaction(connection):
         symbols = [instrument.symbol for instrument in instruments]
         known = set(map(_row, _known(connection, source, symbols)))
-        for row in map(_row, instruments):
+        own = _stated_ends(connection, source, symbols)
+        for instrument in instruments:
+            told = instrument.last_price is not None
+            row = _row(replace(instrument, listed_to=own.get(instrument.symbol)) if told else instrument)
             if row not in known:
                 connection.execute(
                     f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
@@ -87,6 +94,15 @@ def quote(connection: Connection, source: str, symbols: Sequence[str]) -> str:
         [source, list(symbols)],
     ).fetchall()
     return str(rows[0][0]) if len(rows) == 1 else ""
+
+
+def _stated_ends(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, date | None]:
+    """Return the end of each known symbol as the source itself has stated it."""
+    rows = connection.execute(
+        "SELECT symbol, listed_to FROM instruments WHERE source = ? AND list_contains(?, symbol)",
+        [source, list(symbols)],
+    ).fetchall()
+    return dict(rows)
 
 
 def _known(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Instrument, ...]:

@@ -29,8 +29,8 @@ from storage.ledger.row_codec import (
     to_pass,
 )
 from storage.typed_rows import column, read_all, read_first, scalar
-from strategy.account.orders import Fill
-from strategy.account.state import Entry
+from strategy.account.orders import Fill, ReasonCode
+from strategy.account.state import Entry, EntryKind
 from strategy.backtest.day_loop import Day
 from strategy.market.currencies import FxRate
 from strategy.portfolio.decision import Decision, Status
@@ -182,6 +182,32 @@ def newest_panel(connection: Connection, account: str) -> tuple[str | None, tupl
         {"account": account, "beside": str(Status.BESIDE)},
     ).fetchall()
     return rows[0][0] if rows else None, tuple(symbol for _, symbol in rows)
+
+
+def first_delisted(connection: Connection, source: str, symbol: str) -> tuple[str, date] | None:
+    """Return the first account, and its day, that has acted on the symbol's delisting as a person recorded it.
+
+    It has paid a position out, ended an order, or decided the symbol as delisted before its source said so. None if no
+    account on the source has.
+    """
+    row = connection.execute(
+        "WITH customers AS (SELECT DISTINCT account FROM decisions WHERE source = $source) "
+        "SELECT account, as_of FROM ("
+        "SELECT account, as_of FROM entries WHERE kind = $paid AND symbol = $symbol UNION ALL "
+        "SELECT account, coalesce(settled_on, as_of) FROM orders WHERE code = $ended AND symbol = $symbol UNION ALL "
+        "SELECT account, as_of FROM decisions WHERE status = $status AND symbol = $symbol AND source = $source "
+        "AND NOT EXISTS (SELECT 1 FROM instruments stated WHERE stated.source = $source "
+        "AND stated.symbol = $symbol AND stated.listed_to < decisions.as_of)"
+        ") JOIN customers USING (account) ORDER BY as_of, account LIMIT 1",
+        {
+            "source": source,
+            "symbol": symbol,
+            "paid": str(EntryKind.DELISTING),
+            "ended": str(ReasonCode.DELISTED),
+            "status": str(Status.DELISTED),
+        },
+    ).fetchone()
+    return row and (row[0], row[1])
 
 
 def record_settlement(connection: Connection, account: str, day: Day, day_pass: DayPass | None = None) -> None:

@@ -12,6 +12,7 @@ from storage.database import Connection, connect, transaction
 from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
+from strategy.account.state import EntryKind
 from strategy.exit_codes import UsageError
 from tasks.report.markup import exactly
 from tasks.run.answers import Answer, Exact
@@ -33,6 +34,7 @@ class DelistRequest:
 class DelistAnswer(Answer):
     """The answer of `turbodmt delist`; `recorded` is false if the same was recorded before.
 
+    With --undo, `undone` is true and the rest says what was taken back.
     `held` is what the account held at its last close, and `paid_out` what it is worth at the price, negative for a
     short position, which pays; null at a broker outside, whose books say what became of it.
     """
@@ -44,6 +46,7 @@ class DelistAnswer(Answer):
     price: Exact
     reason: str
     recorded: bool
+    undone: bool
     held: Exact
     paid_out: Exact | None
     warnings: tuple[str, ...]
@@ -59,7 +62,7 @@ def delist(home: Path, request: DelistRequest) -> DelistAnswer:
             f"--on is {request.day}, after today; record the delisting on its day, {request.at.date()} at most"
         )
     with connect(home) as store, transaction(store):
-        source = _source(store, request)
+        source = _source(store, request.account, request.symbol)
         told = Delisting(
             symbol=request.symbol,
             day=request.day,
@@ -71,20 +74,70 @@ def delist(home: Path, request: DelistRequest) -> DelistAnswer:
         if known is not None and (known.day, known.price) != (told.day, told.price):
             raise UsageError(
                 f"SYMBOL is {request.symbol!r}, whose delisting on {known.day} at {exactly(known.price)} is recorded "
-                "already; it stands, so leave out what differs"
+                f"already; take it back first, with `turbodmt delist {request.symbol} --account {request.account} "
+                "--undo`"
             )
         recorded = delistings.record(store, source, told)
         return _answer(store, request, source).model_copy(update={"recorded": recorded})
 
 
-def _source(store: Connection, request: DelistRequest) -> str:
+def undo(home: Path, account: str, symbol: str) -> DelistAnswer:
+    """Take back the delisting of the symbol that a person has recorded; return the answer of `turbodmt delist --undo`.
+
+    Raises UsageError for an unknown account or symbol, where none is recorded, and once an account has acted on it.
+    """
+    with connect(home) as store, transaction(store):
+        source = _source(store, account, symbol)
+        known = delistings.load(store, source, symbol)
+        if known is None:
+            recorded = ", ".join(delistings.symbols(store, source)) or "none"
+            raise UsageError(
+                f"SYMBOL is {symbol!r}, of which no delisting is recorded for {source}; recorded are: {recorded}"
+            )
+        if (acted := ledger.first_delisted(store, source, symbol)) is not None:
+            raise UsageError(_settled(store, known, *acted))
+        delistings.forget(store, source, symbol)
+        told = DelistRequest(
+            account=account,
+            symbol=symbol,
+            day=known.day,
+            price=known.price,
+            reason=known.reason,
+            at=known.recorded_at,
+        )
+        undone = {"recorded": False, "undone": True, "paid_out": None, "warnings": ()}
+        return _answer(store, told, source).model_copy(update=undone)
+
+
+def _settled(store: Connection, known: Delisting, account: str, day: date) -> str:
+    """Return why a delisting cannot be taken back any more, and what undoes what it has done."""
+    paid = sum(
+        (
+            entry.cash
+            for entry in ledger.entries_on(store, account, day)
+            if entry.kind is EntryKind.DELISTING and entry.symbol == known.symbol
+        ),
+        Decimal(0),
+    )
+    done = f"has paid {exactly(paid)} into" if paid > 0 else f"has taken {exactly(-paid)} out of"
+    told = f"SYMBOL is {known.symbol!r}, whose delisting on {known.day} {done if paid else 'was settled by'} account "
+    opposite = "withdraw" if paid > 0 else "deposit"
+    amount = exactly(abs(paid)).replace(",", "")
+    remedy = f"`turbodmt {opposite} {amount} --account {account}` books the opposite, and " if paid else ""
+    return (
+        f"{told}{account} on {day}, and a settled day never changes; {remedy}bars of the symbol from another source, "
+        "such as a file, are traded as before"
+    )
+
+
+def _source(store: Connection, account: str, symbol: str) -> str:
     """Return the source of the account's bars. Raises UsageError if it is unknown, or has no such symbol."""
-    source, _ = ledger.newest_panel(store, request.account)
+    source, _ = ledger.newest_panel(store, account)
     if source is None:
-        raise UsageError(f"--account is {request.account!r}, which has decided no day; name one that has")
-    if request.symbol not in instrument_store.load(store, source, [request.symbol]):
+        raise UsageError(f"--account is {account!r}, which has decided no day; name one that has")
+    if symbol not in instrument_store.load(store, source, [symbol]):
         raise UsageError(
-            f"SYMBOL is {request.symbol!r}, which no run has taken from {source}; name it as `turbodmt status` does"
+            f"SYMBOL is {symbol!r}, which no run has taken from {source}; name it as `turbodmt status` does"
         )
     return source
 
@@ -115,6 +168,7 @@ def _answer(store: Connection, request: DelistRequest, source: str) -> DelistAns
         price=request.price,
         reason=request.reason.strip(),
         recorded=True,
+        undone=False,
         held=held,
         paid_out=held * request.price if broker == PAPER else None,
         warnings=tuple(warnings),

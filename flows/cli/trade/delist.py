@@ -1,4 +1,4 @@
-"""`turbodmt delist`: say that a symbol is delisted, on which day, and at which price its position is paid out."""
+"""`turbodmt delist`: say that a symbol is delisted, on which day, and at which price; or take that back."""
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -24,23 +24,39 @@ class DelistOptions:
 
     account: str
     symbol: str
-    day: str
-    price: str
+    day: str | None
+    price: str | None
     reason: str
 
 
 def delist(
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The symbol, as `turbodmt status` shows it.")],
-    day: Annotated[str, typer.Option("--on", metavar="DATE", help="The day on which it is paid out.")],
-    price: Annotated[str, typer.Option(help="What a unit is paid out at; 0 if nothing is left of it.")],
+    day: Annotated[str | None, typer.Option("--on", metavar="DATE", help="The day on which it is paid out.")] = None,
+    price: Annotated[str | None, typer.Option(help="What a unit is paid out at; 0 if nothing is left of it.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
     account: Account = "daily",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take it back, which ends once an account has settled it.")
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that a symbol is delisted: its position is paid out at the price, and it is ordered no more."""
     options = DelistOptions(account=account, symbol=symbol, day=day, price=price, reason=reason)
-    run_command(lambda: run_delist(home, options), shown_delisting, as_json)
+    run = (lambda: run_undo(home, options)) if undo else (lambda: run_delist(home, options))
+    run_command(run, shown_delisting, as_json)
+
+
+def run_undo(home: str | None, options: DelistOptions) -> "DelistAnswer":
+    """Return the answer of `turbodmt delist --undo`. Raises UsageError."""
+    from flows.config.settings import load
+    from tasks.operations.delist import undo
+
+    if options.day is not None or options.price is not None:
+        raise UsageError(
+            "--undo takes back what is recorded, whatever day and price that is; leave out --on and --price"
+        )
+    return undo(load({"home": home}).home, options.account, options.symbol)
 
 
 def run_delist(home: str | None, options: DelistOptions) -> "DelistAnswer":
@@ -52,7 +68,14 @@ def run_delist(home: str | None, options: DelistOptions) -> "DelistAnswer":
     from tasks.operations.delist import delist as record_delisting
 
     on = day(options.day, "--on")
-    assert on is not None, "a day was named"
+    if on is None or options.price is None:
+        lacking = " and ".join(
+            name for name, given in (("--on DATE", on), ("--price P", options.price)) if given is None
+        )
+        raise UsageError(
+            f"{lacking} is missing: a delisting has a day and what a unit is paid out at then; give both, or --undo to "
+            "take one back"
+        )
     request = DelistRequest(
         account=options.account,
         symbol=options.symbol,
@@ -85,6 +108,12 @@ def price_of(text: str) -> Decimal:
 
 def shown_delisting(answer: "DelistAnswer") -> str:
     """Return what is recorded, and what the account gets for what it holds, or pays for what it is short."""
+    if answer.undone:
+        return sections(
+            f"The delisting of {answer.symbol} of {answer.source} on {answer.day} at {money(answer.price)} is taken "
+            "back; the next run trades it again.",
+            warned(answer),
+        )
     known = "" if answer.recorded else " It was recorded before; nothing has changed."
     paid = ""
     if answer.held and answer.paid_out is not None:

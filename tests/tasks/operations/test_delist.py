@@ -1,10 +1,13 @@
+import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from flows.cli.trade.delist import price_of, shown_delisting
+from flows.cli.trade.delist import DelistOptions, price_of, run_delist, run_undo, shown_delisting
+from storage.bars import instruments as instrument_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
@@ -13,9 +16,10 @@ from strategy.account.state import EntryKind
 from strategy.builtin.registry import VOL_TARGET
 from strategy.exit_codes import UsageError
 from strategy.portfolio.decision import Status
-from tasks.operations.delist import DelistAnswer, DelistRequest, delist
+from tasks.operations.delist import DelistAnswer, DelistRequest, delist, undo
 from tasks.run.job import Job
-from testing.markets.bars import PAIR, TOKEN, FakeBars
+from testing.accounts.ledgers import contents
+from testing.markets.bars import PAIR, SHARE, TOKEN, FakeBars
 from testing.runs.jobs import a_job, on, run_day
 
 FIRST = date(2020, 6, 8)
@@ -83,8 +87,85 @@ def test_what_is_said_late_is_paid_out_with_the_next_day(job: Job) -> None:
 def test_the_same_again_changes_nothing_and_another_price_is_refused(job: Job) -> None:
     delist(job.home, request())
     assert not delist(job.home, request()).recorded
-    with pytest.raises(UsageError, match=r"'SHARE', whose delisting on 2020-06-11 at 95\.25 is recorded already"):
+    with pytest.raises(
+        UsageError, match=r"'SHARE', whose delisting on 2020-06-11 at 95\.25 is recorded already; take it back"
+    ):
         delist(job.home, request(price=Decimal(1)))
+
+
+def test_what_no_day_has_settled_is_taken_back_and_the_symbol_trades_as_if_nothing_had_been_said(
+    job: Job, tmp_path: Path
+) -> None:
+    shutil.copytree(job.home, tmp_path / "undisturbed")
+    delist(job.home, request())
+    told = undo(job.home, "daily", "SHARE")
+    assert (told.undone, told.recorded, told.day, told.price, told.warnings) == (True, False, LAST, PRICE, ())
+    undisturbed = replace(job, home=tmp_path / "undisturbed")
+    for each in (job, undisturbed):
+        run_day(each, lambda: PAIR)
+    assert contents(job.home) == contents(undisturbed.home)
+    assert held(job)["SHARE"]
+    with pytest.raises(UsageError, match="'SHARE', of which no delisting is recorded for fake; recorded are: none"):
+        undo(job.home, "daily", "SHARE")
+    assert delist(job.home, request(price=Decimal(1))).recorded, "and it may be said anew"
+
+
+def test_what_an_account_was_paid_cannot_be_taken_back(job: Job) -> None:
+    paid = delist(job.home, request()).paid_out
+    assert paid is not None
+    run_day(job, lambda: PAIR)
+    amount = f"{paid:.6f}".rstrip("0")
+    with pytest.raises(
+        UsageError,
+        match=rf"on 2020-06-11 has paid [\d,.]+ into account daily on 2020-06-11, and a settled day never changes; "
+        rf"`turbodmt withdraw {amount}\d* --account daily` books the opposite",
+    ):
+        undo(job.home, "daily", "SHARE")
+
+
+def test_a_day_that_was_decided_by_it_keeps_it_whoever_asks(tmp_path: Path) -> None:
+    job = a_job(tmp_path / "home", PAIR.symbols(), FIRST, VOL_TARGET)
+    other = replace(job, account="other")
+    for each in (job, other):
+        run_day(each, lambda: PAIR)
+    delist(job.home, request(day=FIRST + DAY))
+    run_day(on(other, FIRST + DAY), lambda: PAIR)
+    with pytest.raises(UsageError, match="on 2020-06-09 was settled by account other on 2020-06-09, and a settled day"):
+        undo(job.home, "daily", "SHARE")
+
+
+def test_the_end_that_the_source_states_outlives_what_a_person_said_and_took_back(tmp_path: Path) -> None:
+    job = a_job(tmp_path / "home", PAIR.symbols(), FIRST, VOL_TARGET)
+    run_day(job, lambda: PAIR)
+    stated = replace(SHARE.instrument, listed_to=date(2020, 9, 1))
+    with connect(job.home) as store:
+        instrument_store.save(store, "fake", [stated])
+    delist(job.home, request())
+    with connect(job.home) as store:
+        told = instrument_store.load(store, "fake", ["SHARE"])["SHARE"]
+        instrument_store.save(store, "fake", [told])
+    undo(job.home, "daily", "SHARE")
+    with connect(job.home) as store:
+        assert instrument_store.load(store, "fake", ["SHARE"])["SHARE"] == stated
+    assert told.listed_to == LAST
+
+
+@pytest.mark.parametrize(
+    ("given", "undoes", "words"),
+    [
+        ({}, False, "--on DATE and --price P is missing"),
+        ({"day": "2020-06-11"}, False, "--price P is missing"),
+        ({"price": "5"}, False, "--on DATE is missing"),
+        ({"price": "5"}, True, "--undo takes back what is recorded, whatever day and price"),
+    ],
+)
+def test_a_delisting_has_a_day_and_a_price_and_its_undoing_has_neither(
+    tmp_path: Path, given: dict[str, str], undoes: bool, words: str
+) -> None:
+    both: dict[str, str | None] = {"day": None, "price": None, **given}
+    options = DelistOptions(account="daily", symbol="SHARE", reason="", day=both["day"], price=both["price"])
+    with pytest.raises(UsageError, match=words):
+        (run_undo if undoes else run_delist)(str(tmp_path), options)
 
 
 def test_what_nobody_knows_and_what_is_to_come_are_refused(job: Job) -> None:
@@ -126,6 +207,7 @@ def test_a_delisting_in_words(held: str, words: str) -> None:
         price=Decimal(95),
         reason="bought",
         recorded=True,
+        undone=False,
         held=Decimal(held),
         paid_out=95 * Decimal(held),
         warnings=(),
@@ -134,3 +216,10 @@ def test_a_delisting_in_words(held: str, words: str) -> None:
         "ATVI of yahoo is delisted on 2023-10-13 at 95.00; it is ordered no more.",
         words,
     ]
+
+
+def test_what_is_taken_back_in_words(job: Job) -> None:
+    delist(job.home, request())
+    assert shown_delisting(undo(job.home, "daily", "SHARE")) == (
+        "The delisting of SHARE of fake on 2020-06-11 at 95.25 is taken back; the next run trades it again."
+    )
