@@ -152,6 +152,7 @@ class Balances:
     `locked` is the part of the cash that is reserved for resting orders; `on_margin`: positions are not paid in full,
     and `entry_prices` holds the cost per unit of each, if reported.
     `charges_held`: the ids of recent funding payments that the cash includes, where a baseline is made of it.
+    `delisted`: symbols that are delisted and that the broker lists no longer, with what is not the account's of them.
     """
 
     cash: Decimal
@@ -160,6 +161,7 @@ class Balances:
     on_margin: bool = False
     entry_prices: Mapping[str, Decimal] = field(default_factory=dict)
     charges_held: frozenset[str] = frozenset()
+    delisted: frozenset[str] = frozenset()
 
 
 class Broker(Protocol):

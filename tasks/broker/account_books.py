@@ -1,6 +1,6 @@
 """An account's books at an external broker, from the ledger: what it owns now, and what the broker must hold."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -82,6 +82,27 @@ def baseline_holdings(broker: Broker, symbols: Sequence[str], cash: str = "") ->
 
 def _recent_charges(broker: Broker) -> frozenset[str]:
     return frozenset(charge.charge_id for charge in broker.charges(broker.now() - CLOCK_STEP))
+
+
+def delisted_by(store: Connection, account: str, symbols: Sequence[str], day: date) -> frozenset[str]:
+    """Return those of the symbols that are delisted on the day, as the account's source or a person says."""
+    source, _ = ledger.newest_panel(store, account)
+    known = instrument_store.load(store, source, symbols) if source else {}
+    return frozenset(
+        symbol for symbol, each in known.items() if each.delisted_from is not None and each.delisted_from <= day
+    )
+
+
+def without_delisted(holdings: Balances, delisted: Collection[str], due: Holding, owned: Account | None) -> Balances:
+    """Return the balances without the account's own part of the delisted symbols that the broker lists no longer.
+
+    What else is due there is not the account's, and stays. One that the broker does not list for another reason is
+    still missing: that proves nothing.
+    """
+    gone = frozenset(delisted) - set(holdings.positions)
+    zero = Decimal(0)
+    others = {symbol: due.positions.get(symbol, zero) - (owned.quantity(symbol) if owned else zero) for symbol in gone}
+    return replace(holdings, positions={**holdings.positions, **others}, delisted=gone)
 
 
 def baseline(account: str, broker: Broker, number: int, reason: str, holdings: Balances) -> BrokerBaseline:

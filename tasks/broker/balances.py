@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from exchange.ports import Balances, Broker
+from storage.bars import instruments as instrument_store
 from storage.database import connect, transaction
 from storage.ledger import broker_events, resets
 from storage.ledger.broker_events import BrokerBaseline
@@ -60,7 +61,9 @@ def difference(job: Job, broker: Broker, baseline: BrokerBaseline) -> Difference
     """Return the balance mismatch, even one caused by another run that trades right now; None if the books agree."""
     with connect(job.home) as store:
         now = account_now(store, job.account)
-    holdings = holdings_of(broker, sorted({*job.symbols, *baseline.positions, *(now.positions if now else ())}))
+        symbols = sorted({*job.symbols, *baseline.positions, *(now.positions if now else ())})
+        cash = instrument_store.quote(store, broker.name, symbols)
+    holdings = holdings_of(broker, symbols, cash)
     with connect(job.home) as store, transaction(store):
         if not is_current_baseline(store, baseline):
             words = f"{broker.name} was taken over by another run at the same time"
@@ -83,7 +86,9 @@ def difference(job: Job, broker: Broker, baseline: BrokerBaseline) -> Difference
 def differ_by_fills(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Sequence[Order]) -> bool:
     """Return whether the books differ by no more than fills of these orders of unknown outcome would make."""
     symbols = tuple(sorted({*job.symbols, *baseline.positions, *(order.symbol for order in unknown)}))
-    holdings = holdings_of(broker, symbols)
+    with connect(job.home) as store:
+        cash = instrument_store.quote(store, broker.name, symbols)
+    holdings = holdings_of(broker, symbols, cash)
     with connect(job.home) as store:
         now = account_now(store, job.account)
         owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
@@ -113,7 +118,10 @@ def settle_difference(job: Job, broker: Broker, baseline: BrokerBaseline, found:
     if found.side is BookSide.LEDGER:
         raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
     verdict = judged(job, broker, baseline)
-    holdings = baseline_holdings(broker, sorted({*job.symbols, *baseline.positions}))
+    symbols = sorted({*job.symbols, *baseline.positions})
+    with connect(job.home) as store:
+        cash = instrument_store.quote(store, broker.name, symbols)
+    holdings = baseline_holdings(broker, symbols, cash)
     with connect(job.home) as store, transaction(store):
         # The mismatch may come from orders that another run sent after it recorded a new baseline.
         if not is_current_baseline(store, baseline):

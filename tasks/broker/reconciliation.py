@@ -16,10 +16,11 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import PaidIn, booking_day
 from strategy.market.instruments import Instrument
-from tasks.broker.account_books import baseline, baseline_holdings, is_current_baseline
+from tasks.broker.account_books import baseline, baseline_holdings, delisted_by, is_current_baseline
 from tasks.broker.balances import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
 from tasks.broker.funding import FUNDING_LOOKS_S, past_funding
 from tasks.broker.unknown_orders import close_absent, is_late, remedy, sync_orders, waited_for
+from tasks.report.markup import exactly
 from tasks.run.job import FUTURES, PAPER, Customer, Job
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
     if job.broker == PAPER:
         return Agreement()
     barred = _listed(job, broker)
-    elsewhere = _paid_elsewhere(job, broker)
+    elsewhere = (*_paid_elsewhere(job, broker), *_kept_though_gone(job, barred))
     past_funding(broker)
     for wait_s in _looks_s(job, broker):
         current, unknown, found = _compared(job, broker)
@@ -139,7 +140,8 @@ def _demand_same_broker(job: Job) -> None:
 def _listed(job: Job, broker: Broker) -> dict[str, str]:
     """Return the symbols that the broker does not trade today, with reasons; store the terms of the others.
 
-    A day on which all of its symbols are halted there still runs. Raises BrokerRefused if it has none of the symbols.
+    A day on which all of its symbols are halted there, or delisted, still runs. Raises BrokerRefused if it has none of
+    the symbols.
     """
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, (*job.symbols, *job.besides))
@@ -150,7 +152,8 @@ def _listed(job: Job, broker: Broker) -> dict[str, str]:
         except BrokerRefused as error:
             barred[symbol] = str(error)
             halted += isinstance(error, NotTrading)
-    if known and not terms and not halted:
+    ended = sum(each.delisted_from is not None and each.delisted_from <= job.as_of for each in known.values())
+    if known and not terms and not halted and ended < len(known):
         raise BrokerRefused(next(iter(barred.values())))
     with connect(job.home) as store:
         instrument_store.save(store, broker.name, terms)
@@ -239,6 +242,19 @@ def charges_since(customer: Customer, broker: Broker, current: BrokerBaseline) -
     since = current.charges_from or current.adopted_at
     charges = broker.charges(max([since, *(charge.charged_at - CHARGES_OVERLAP for charge in known)]))
     return tuple(charge for charge in charges if charge.charge_id not in current.charges_held)
+
+
+def _kept_though_gone(job: Job, barred: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a warning for each position in a delisted symbol that the broker does not trade: no run changes it."""
+    with connect(job.home) as store:
+        snapshot = position_store.latest_snapshot(store, job.account)
+        delisted = delisted_by(store, job.account, sorted(barred), job.as_of)
+    held = snapshot.account.positions if snapshot else {}
+    return tuple(
+        f"{symbol} is delisted, and {exactly(held[symbol].quantity)} of it stay in the books until {remedy(job)} takes "
+        f"{job.broker} over as it stands"
+        for symbol in sorted(delisted & set(held))
+    )
 
 
 def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:

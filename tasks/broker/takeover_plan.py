@@ -40,13 +40,17 @@ Law = Callable[[Books, Found], Takeover]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The effect of a takeover on an account; `takeover` and `before` are None before its first day."""
+    """The effect of a takeover on an account; `takeover` and `before` are None before its first day.
+
+    `delisted` are the symbols that the broker lists no longer because they are delisted.
+    """
 
     baseline: BrokerBaseline
     as_of: date
     found: Found
     before: Books | None
     takeover: Takeover | None
+    delisted: frozenset[str] = frozenset()
 
     @property
     def broker(self) -> str:
@@ -66,7 +70,7 @@ class Plan:
         told = list[str]()
         for symbol, balance in sorted(self.found.positions.items()):
             beyond = balance - self.found.due(symbol) - gone.get(symbol, Decimal(0))
-            if beyond:
+            if beyond and symbol not in self.delisted:
                 shared = (
                     "; on margin it shares one position with the account's, whose orders still count alone"
                     if self.found.on_margin
@@ -91,6 +95,12 @@ class Plan:
             return self._taken(change)
         if change.cause is Cause.POSITION:
             cost = f", at their cost of {money(change.cash)}" if found.on_margin else ""
+            if change.symbol in self.delisted:
+                return (
+                    f"{change.symbol} is delisted and {self.broker} lists it no longer: {exactly(change.quantity)} to "
+                    f"the account's {exactly(self.before.positions[change.symbol])}{cost}; what it brought is in the "
+                    f"cash of {self.broker}"
+                )
             return (
                 f"{self.broker} holds {exactly(found.positions[change.symbol])} of {change.symbol} where "
                 f"{exactly(found.due(change.symbol))} is due: {exactly(change.quantity)} to the account's "
@@ -148,6 +158,7 @@ def planned(
         found=found,
         before=books,
         takeover=law(books, found) if books is not None else None,
+        delisted=holdings.delisted,
     )
 
 
@@ -231,7 +242,11 @@ def answered(customer: Customer, adopted: Adopted) -> AdoptAnswer:
         number=adopted.number,
         reason=adopted.reason,
         cash=adopted.holdings.cash,
-        positions=dict(sorted(adopted.holdings.positions.items())),
+        positions={
+            symbol: quantity
+            for symbol, quantity in sorted(adopted.holdings.positions.items())
+            if symbol not in adopted.holdings.delisted
+        },
         dry_run=adopted.dry,
         changed=adopted.changed,
         entries=tuple(

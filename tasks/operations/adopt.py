@@ -24,9 +24,11 @@ from tasks.broker.account_books import (
     account_now,
     as_recorded,
     baseline_holdings,
+    delisted_by,
     expected,
     is_current_baseline,
     traded_since,
+    without_delisted,
 )
 from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
@@ -137,10 +139,14 @@ def _holdings(
         executions = (*broker_events.executions(store, adopter.account, before.number), *events.executions)
         symbols = sorted({*before.positions, *(now.positions if now else ())})
         cash = instrument_store.quote(store, broker.name, symbols)
+        delisted = delisted_by(store, adopter.account, symbols, adopter.now.date())
     young = broker.now() - max((execution.executed_at for execution in executions), default=before.adopted_at)
     if timedelta(0) <= young < BALANCES_AFTER:
         broker.wait((BALANCES_AFTER - young).total_seconds())
-    return baseline_holdings(broker, symbols, cash)
+    holdings = baseline_holdings(broker, symbols, cash)
+    with connect(adopter.home) as store:
+        owned = account_now(store, adopter.account, events)
+        return without_delisted(holdings, delisted, expected(store, before, events), owned)
 
 
 def _catch_up(adopter: BrokerCustomer, broker: Broker, baseline: BrokerBaseline) -> None:
