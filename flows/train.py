@@ -20,6 +20,7 @@ from flows.scheduling.accounts_page import rewritten
 from flows.server.environment import attend_run
 from tasks.artifacts.model_card import publish_newest_card
 from tasks.data.funding_rates import with_series
+from tasks.model_page.writing import write_model_page
 from tasks.models.retrain import TrainAnswer
 from tasks.notices.excess_rates import above_zero
 from tasks.prefect_tasks import ingest, inspect_past
@@ -72,9 +73,10 @@ def _trained(job: Job, settings: Settings) -> TrainAnswer:
     gate = inspect_past(job)
     job = with_series(job)
     answer = train_now(job)
+    page = write_model_page(job)
     publish_newest_card(job)
     warnings = (*gate.held_back.values(), *gate.warnings, *above_zero(job.policy.costs.financing))
-    return answer.model_copy(update={"warnings": warnings})
+    return answer.model_copy(update={"report": str(page) if page else None, "warnings": warnings})
 
 
 def in_words(answer: TrainAnswer) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The page of all accounts, in the folder of all reports.
 INDEX = "index.html"
+#: The folder of the pages of models, among those of accounts.
+MODELS = "models"
 
 
 def write_index(home: Path, page: str) -> Path:
@@ -60,6 +62,24 @@ def read_day(home: Path, account: str, day: date) -> bytes | None:
     """
     _demand_plain(account)
     return _read_within(home, ("reports", account), f"{day}.html")
+
+
+def write_model(home: Path, model_id: str, page: str) -> Path:
+    """Write the page of a model into the home and return its path; see `write`. Raises PlaceUnsafe for a link."""
+    path = model_file(home, model_id)
+    for folder in (home / "reports", path.parent):
+        demand_no_link(folder)
+    return write(path.parent, path.name, page)
+
+
+def model_file(home: Path, model_id: str) -> Path:
+    """Return the path of a model's page, whether or not it has been written; it is named after the id's beginning."""
+    return home / "reports" / MODELS / f"{model_id[:12]}.html"
+
+
+def read_model(home: Path, name: str) -> bytes | None:
+    """Return the page of the model whose id begins with these 12 digits; None if there is none, or a link."""
+    return _read_within(home, ("reports", MODELS), f"{name}.html")
 
 
 def _read_within(home: Path, folders: tuple[str, ...], name: str) -> bytes | None:

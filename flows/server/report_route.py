@@ -20,7 +20,7 @@ from fastapi import FastAPI, Request, Response
 
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.server.up_server import REPORTS
-from storage.reports import INDEX, read_day, read_index
+from storage.reports import INDEX, MODELS, read_day, read_index, read_model
 from tasks.report.markup import script_source
 
 if TYPE_CHECKING:
@@ -83,14 +83,13 @@ def _reports(home: Path, password: str | None) -> FastAPI:
 
     @application.get(REPORTS + "/{account}/{day}.html")
     def page(account: str, day: str) -> Response:
-        return _refused(HTTPStatus.NOT_FOUND) if _named(account, day) is None else loading()
+        return loading() if _is_known(account, day) else _refused(HTTPStatus.NOT_FOUND)
 
     @application.get(REPORTS + "/{account}/{day}.html/content")
     def content(account: str, day: str, request: Request) -> Response:
         if not admitted(request.headers.get("Authorization"), password):
             return _refused(HTTPStatus.UNAUTHORIZED)
-        named = _named(account, day)
-        return shown(None if named is None else read_day(home, account, named))
+        return shown(_read(home, account, day))
 
     return application
 
@@ -109,6 +108,27 @@ def admitted(header: str | None, password: str | None) -> bool:
     except (binascii.Error, ValueError):
         return False
     return hmac.compare_digest(word, password.encode())
+
+
+def _is_known(folder: str, name: str) -> bool:
+    return _is_model(folder, name) or _named(folder, name) is not None
+
+
+def _read(home: Path, folder: str, name: str) -> bytes | None:
+    """Return the page of an address, that of a model or of an account's day; None if there is none."""
+    if _is_model(folder, name):
+        return read_model(home, name)
+    day = _named(folder, name)
+    return None if day is None else read_day(home, folder, day)
+
+
+def _is_model(folder: str, name: str) -> bool:
+    """Return whether an address is that of a model's page.
+
+    >>> _is_model("models", "0123456789ab"), _is_model("models", "2020-01-02"), _is_model("mine", "0123456789ab")
+    (True, False, False)
+    """
+    return folder == MODELS and re.fullmatch(r"[0-9a-f]{12}", name) is not None
 
 
 def _named(account: str, day: str) -> date | None:

@@ -83,6 +83,8 @@ class ModelRecord:
         )
 
 
+#: The name among the figures of a training under which its losses are kept, step by step.
+COURSE = "course"
 #: The fewest digits to which an id may be shortened.
 LEAST_DIGITS = 8
 

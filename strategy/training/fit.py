@@ -9,9 +9,10 @@ from strategy.market.bars import Bars
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
 from strategy.portfolio.account_config import AccountConfig
+from strategy.training.importance import importance
 from strategy.training.loop import Trained, TrainingSet, judge, reproducible, train
 from strategy.training.settings import TrainingSettings
-from strategy.training.trainer import Returns
+from strategy.training.trainer import Importance, Returns
 from strategy.training.training_panel import TrainingPanel, training_panel
 from strategy.training.windows import SplitRule, split
 from strategy.twin.generator import fit, simulate
@@ -48,6 +49,16 @@ def rival_returns(
     rule = settings.rule(rival.members[0].shape)
     with reproducible(settings):
         return judge(rival.members, training_panel(bars, config), span, rule)
+
+
+def input_importance(
+    bars: Mapping[str, Bars], config: AccountConfig, model: Ensemble, settings: TrainingSettings
+) -> Importance:
+    """Return what each input is worth to the model on the gate dates of a training on these bars."""
+    rule = settings.rule(model.members[0].shape)
+    panel = training_panel(bars, config)
+    with reproducible(settings):
+        return importance(model.members, panel, split(panel, rule).gate, rule, settings.seed)
 
 
 def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:

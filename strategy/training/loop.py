@@ -1,9 +1,10 @@
 """Training loop: networks trained end to end on the net-of-cost Sharpe ratio of the account that will trade them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,15 @@ class Member:
     """One trained network and the record of its training.
 
     `best_step` is the step whose averaged weights did best on the early-stopping dates; 0 means the starting weights.
-    `losses` holds minus the training Sharpe of every step. The Sharpe ratios are annualised, net at single cost, on the
-    early-stopping dates: as the best of several checkpoints, they are biased upwards.
+    `losses` holds minus the training Sharpe of every step, `stop_sharpes` the Sharpe ratio of the averaged weights at
+    each step at which they were evaluated, 0 being the start. The Sharpe ratios are annualised, net at single cost, on
+    the early-stopping dates: as the best of several checkpoints, they are biased upwards.
     """
 
     network: Network
     best_step: int
     losses: tuple[float, ...]
+    stop_sharpes: Mapping[int, float]
     stop_sharpe: float
     start_sharpe: float
 
@@ -58,7 +61,9 @@ class Trained:
     """The trained networks, and the returns of networks and prior on dates that influenced no choice.
 
     `gate` and `prior_gate` are net at single cost on the decisions of `gate_span`, the row numbers of the panel's
-    newest dates; `gate_dates` are the dates of the returns. `twins` counts the synthetic panels used for training.
+    newest dates; `gate_dates` are the dates of the returns. `training_dates` and `stop_dates` are the first and last
+    date of the decisions that were trained on, and of those that stopped the training. `twins` counts the synthetic
+    panels used for training.
     """
 
     members: tuple[Member, ...]
@@ -66,6 +71,8 @@ class Trained:
     prior_gate: Returns
     gate_span: range
     gate_dates: TimeArray
+    training_dates: tuple[np.datetime64, np.datetime64]
+    stop_dates: tuple[np.datetime64, np.datetime64]
     training_windows: int
     twins: int
 
@@ -104,12 +111,15 @@ def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, st
             for number in range(settings.members)
         )
         gate = judge([member.network for member in members], data.market, parts.gate, rule)
+    at = data.market.open_time
     return Trained(
         members=members,
         gate=gate,
         prior_gate=judge([], data.market, parts.gate, rule),
         gate_span=parts.gate,
         gate_dates=data.market.open_time[parts.gate.start + 1 : parts.gate.stop + 1],
+        training_dates=(at[parts.training.min()], at[parts.training.max() + rule.scored_bars - 1]),
+        stop_dates=(at[parts.stop.start], at[parts.stop.stop - 1]),
         training_windows=len(parts.training),
         twins=len(data.twins),
     )
@@ -143,7 +153,7 @@ class _Run:
         average = deepcopy(network.to(settings.device))
         start = best = self._stop_returns(average)
         first_weights = best_weights = deepcopy(average.state_dict())
-        best_step, most = 0, settings.members * settings.steps
+        best_step, most, seen = 0, settings.members * settings.steps, {0: start.sharpe}
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
@@ -156,6 +166,7 @@ class _Run:
             if step % settings.evaluate_every_steps and step < settings.steps:
                 continue
             found = self._stop_returns(average)
+            seen[step] = found.sharpe
             if found.sharpe > best.sharpe:
                 best, best_step, best_weights = found, step, deepcopy(average.state_dict())
             elif step - max(best_step, settings.warmup_steps) >= settings.patience_steps:
@@ -167,6 +178,7 @@ class _Run:
             network=average.cpu().eval(),
             best_step=best_step,
             losses=tuple(losses),
+            stop_sharpes=MappingProxyType(seen),
             stop_sharpe=best.sharpe,
             start_sharpe=start.sharpe,
         )

@@ -10,11 +10,11 @@ from strategy.networks.ensemble import Ensemble, revive
 from strategy.networks.transformer import NetworkShape
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.strategies import Arrays
-from strategy.training.fit import fitted, rival_returns
-from strategy.training.loop import TrainingDiverged
+from strategy.training.fit import fitted, input_importance, rival_returns
+from strategy.training.loop import Member, Trained, TrainingDiverged
 from strategy.training.recipe import TrainingConfig
 from strategy.training.settings import TrainingSettings
-from strategy.training.trainer import HistoryTooShort, Learned, NotTrained, Past, Returns
+from strategy.training.trainer import HistoryTooShort, Importance, Learned, NotTrained, Past, Returns
 
 #: Only with the same shares of the same history do the gate's dates lie after all that a champion learned from.
 _KEPT = ("members", "validation_share", "purge_bars")
@@ -68,8 +68,14 @@ class NetworkTrainer:
                 "steps": [len(member.losses) for member in trained.members],
                 "training_windows": trained.training_windows,
                 "twins": trained.twins,
+                "dates": _dates(trained),
+                "course": [_course(member) for member in trained.members],
             },
         )
+
+    def importance(self, past: Past, model: Forecaster) -> Importance:
+        """Return what each input is worth to the model on the gate dates, see `strategy.training.importance`."""
+        return input_importance(past.bars, past.config, _ensemble(model), self.settings)
 
     def returns(self, past: Past, model: Forecaster, span: range) -> Returns:
         """Return what other networks earn on the gate dates of a training on this past, net at single cost."""
@@ -102,3 +108,26 @@ def _ensemble(model: Forecaster) -> Ensemble:
     if not isinstance(model, Ensemble):
         raise TypeError(f"{type(model).__name__} is not an ensemble of networks")
     return model
+
+
+def _course(member: Member) -> dict[str, Any]:
+    """Return the course of a training: losses by step, and validation Sharpe ratios as pairs of step and value."""
+    return {
+        "losses": [_short(loss) for loss in member.losses],
+        "stop_sharpes": [[step, _short(sharpe)] for step, sharpe in member.stop_sharpes.items()],
+    }
+
+
+def _dates(trained: Trained) -> dict[str, list[str]]:
+    """Return the first and last date of each part of the history, by name."""
+    ends = {
+        "training": trained.training_dates,
+        "stopping": trained.stop_dates,
+        "gate": (trained.gate_dates[0], trained.gate_dates[-1]),
+    }
+    return {name: [str(day.astype("M8[D]")) for day in between] for name, between in ends.items()}
+
+
+def _short(value: float) -> float:
+    """Return a number to six digits: more cannot be seen, and would only make the record longer."""
+    return float(f"{value:.6g}")

@@ -1,6 +1,7 @@
 """Promotion gate: a first model must beat the prior, a refresh must not be worse than the champion."""
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from strategy.market.bars import FloatArray
 
 #: The rule that trades if no model does: a registry entry that never expires.
 PRIOR = "prior"
+
+#: The deflated p below which a first model must be, and the Sharpe ratio by which a refresh may be worse.
+LEVEL, MARGIN = 0.05, 0.10
+#: The fewest days on which to judge.
+MIN_DAYS = 126
 
 #: Resamples per trial, enough for the deflated p to fall below the level, and an upper bound on their total.
 _RESAMPLES_PER_TRIAL = 100
@@ -29,9 +35,9 @@ class GateRules:
 
     days_per_year: int
     trials: int
-    level: float = 0.05
-    margin: float = 0.10
-    min_days: int = 126
+    level: float = LEVEL
+    margin: float = MARGIN
+    min_days: int = MIN_DAYS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -195,3 +201,62 @@ def refused(rival: str, reason: str, days: int, rules: GateRules, margin: float 
         figures=Figures(trials=rules.trials, days=days, margin=margin),
         reason=reason,
     )
+
+
+class Criterion(StrEnum):
+    """What the gate asks for.
+
+    DAYS: enough days of validation. COMPARABLE: returns that can be compared with the rival's. BETTER: a higher net
+    Sharpe ratio than the prior's. SIGNIFICANT: by more than luck explains. NOT_WORSE: a net Sharpe ratio that is not
+    below the champion's by more than the margin. ABOVE_PRIOR: nor below the prior's.
+    """
+
+    DAYS = "days"
+    COMPARABLE = "comparable"
+    BETTER = "better"
+    SIGNIFICANT = "significant"
+    NOT_WORSE = "not_worse"
+    ABOVE_PRIOR = "above_prior"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A criterion with the value found and its limit, None where there is none, and whether it was met.
+
+    `passed` is None if it was not looked at, because an earlier one was missed.
+    """
+
+    criterion: Criterion
+    value: float | None
+    limit: float | None
+    passed: bool | None
+
+
+def criteria(verdict: Verdict, prior_sharpe: float | None) -> tuple[Judged, ...]:
+    """Return the criteria of the verdict in order; the model was promoted if and only if it passed all of them.
+
+    `prior_sharpe` is the prior's net Sharpe ratio on the same days, None or 0 if it never moved: then nothing is asked
+    of a refresh beside the champion.
+    """
+    found = verdict.figures
+    enough = found.days >= MIN_DAYS
+    compared = found.sharpe is not None
+    first = [
+        Judged(criterion=Criterion.DAYS, value=float(found.days), limit=float(MIN_DAYS), passed=enough),
+        Judged(criterion=Criterion.COMPARABLE, value=None, limit=None, passed=compared if enough else None),
+    ]
+    if found.margin is None:
+        more = [
+            (Criterion.BETTER, found.difference, 0.0, (found.difference or 0.0) > 0.0),
+            (Criterion.SIGNIFICANT, found.p_deflated, LEVEL, found.p_deflated is not None and found.p_deflated < LEVEL),
+        ]
+    else:
+        more = [(Criterion.NOT_WORSE, found.difference, -found.margin, (found.difference or 0.0) >= -found.margin)]
+        if prior_sharpe:
+            least = prior_sharpe - found.margin
+            more.append((Criterion.ABOVE_PRIOR, found.sharpe, least, (found.sharpe or 0.0) >= least))
+    rest = [
+        Judged(criterion=criterion, value=value, limit=limit, passed=passed if compared else None)
+        for criterion, value, limit, passed in more
+    ]
+    return (*first, *rest)

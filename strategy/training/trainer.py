@@ -97,6 +97,43 @@ class Trainer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputImportance:
+    """An input, and what the model lost where it was shuffled.
+
+    `lost` is the fall of the annualised net Sharpe ratio, on average over the repeats, and `spread` its standard
+    deviation between them. `moved` is the mean absolute change of the signal.
+    """
+
+    name: str
+    lost: float
+    spread: float
+    moved: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """Importance of each input on the gate's dates, the most important first; `sharpe` is that with all of them.
+
+    Every input was shuffled `repeats` times, in whole blocks of `block_rows` rows. There are no inputs for a model that
+    trades exactly what its prior trades.
+    """
+
+    sharpe: float
+    repeats: int
+    block_rows: int
+    inputs: tuple[InputImportance, ...]
+
+
+@runtime_checkable
+class InputShuffler(Protocol):
+    """A trainer whose models have inputs that can be shuffled one by one."""
+
+    def importance(self, past: Past, model: Forecaster) -> Importance:
+        """Return what each input is worth to the model on the gate dates of a training on this past."""
+        ...
+
+
 @runtime_checkable
 class OwnTrainer(Protocol):
     """A learner that is trained in its own way: through the account, or on from a champion."""

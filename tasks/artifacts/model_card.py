@@ -1,37 +1,33 @@
 """The model card: a model's training, its results against its rival, the promotion gate's verdict, and the champion."""
 
 import json
+from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 
-from storage.database import connect
-from storage.models import promotions
-from storage.models import registry as model_store
-from storage.models.registry import ModelRecord
+from storage.models.registry import COURSE, ModelRecord
+from storage.reports import model_file
 from strategy.training.promotion_gate import PRIOR, Verdict
 from tasks.artifacts.day import markdown
+from tasks.model_page.writing import newest_trained
 from tasks.report.markup import ABSENT, Table, figure
 from tasks.run.job import Job
 
 
-def publish_card(record: ModelRecord, verdict: Verdict, account: str) -> None:
+def publish_card(record: ModelRecord, verdict: Verdict, account: str, page: Path | None = None) -> None:
     """Publish the card as an artifact of the current run, under a key of the account that keeps its history."""
     create_markdown_artifact(
-        card_markdown(record, verdict), key=f"model-card-{account}", description=headline(record, verdict)
+        card_markdown(record, verdict, page), key=f"model-card-{account}", description=headline(record, verdict)
     )
 
 
 def publish_newest_card(job: Job) -> None:
     """Publish the card of the model that was trained on the job's day, if there is one."""
-    with connect(job.home) as store:
-        trained = [
-            (record, promotions.verdicts(store, record.model_id))
-            for record in model_store.records(store)
-            if (record.panel, record.trained_to) == (job.panel, job.as_of)
-        ]
-    for record, verdicts in trained[-1:]:
-        for stored in verdicts[:1]:
-            publish_card(record, stored.verdict, job.account)
+    found = newest_trained(job)
+    if found is not None:
+        record, stored = found
+        page = model_file(job.home, record.model_id)
+        publish_card(record, stored.verdict, job.account, page if page.exists() else None)
 
 
 def headline(record: ModelRecord, verdict: Verdict) -> str:
@@ -39,18 +35,25 @@ def headline(record: ModelRecord, verdict: Verdict) -> str:
     return f"Model {record.model_id[:12]} of {record.trained_to} was {'promoted' if verdict.promoted else 'refused'}"
 
 
-def card_markdown(record: ModelRecord, verdict: Verdict) -> str:
-    """Return the whole card in Markdown; if the model is refused, its rival stays champion."""
+def card_markdown(record: ModelRecord, verdict: Verdict, page: Path | None = None) -> str:
+    """Return the whole card in Markdown, with the model's page if there is one.
+
+    If the model is refused, its rival stays champion.
+    """
+    figures = {name: value for name, value in json.loads(record.validation).items() if name != COURSE}
     champion = record.model_id if verdict.promoted else verdict.rival
     parts = (
         f"# {headline(record, verdict)}",
         _sentence(verdict.reason),
         # A person may have promoted another since: `turbodmt models` shows the model in force.
         f"**Champion by this verdict: {_named(champion)}.**",
+        f"[The model's page]({page.as_uri()}) shows how its training went and what its inputs are worth."
+        if page
+        else "",
         markdown(_training_table(record)),
         markdown(_verdict_table(verdict)),
         markdown(_pairs_table("Configuration", "Setting", _flat(json.loads(record.config)))),
-        markdown(_pairs_table("Figures of the training", "Figure", _flat(json.loads(record.validation)))),
+        markdown(_pairs_table("Figures of the training", "Figure", _flat(figures))),
     )
     return "\n\n".join(part for part in parts if part)
 

@@ -20,6 +20,7 @@ from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
 from tasks.daily.drift import DriftAnswer, drift_facts, drift_sentences, edges, look_at
 from tasks.daily.replay_check import Reconciliation
+from tasks.model_page.writing import write_model_page
 from tasks.models.retrain import Champion
 from tasks.notices.delistings import settled_delistings, silent_symbols
 from tasks.notices.excess_rates import ratio_left_out
@@ -91,7 +92,17 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
         unwritten = f"the report could not be written: {error}"
         return WrittenReport(findings=replace(findings, warnings=(*warnings, unwritten)), page=page, file=None)
     log.info("The report of %s is %s.", job.as_of, file)
+    _show_model(job)
     return WrittenReport(findings=replace(findings, report=str(file)), page=page, file=file)
+
+
+def _show_model(job: Job) -> None:
+    """Write the page of the model that the day has trained, if it has."""
+    try:
+        write_model_page(job)
+    # Orders have been sent: a missing page must not fail the day.
+    except Exception as error:  # noqa: BLE001
+        log.warning("The page of the day's model could not be made (%s).", type(error).__name__)
 
 
 def _strategy_changed(job: Job) -> list[str]:

@@ -8,9 +8,6 @@ from datetime import date
 from time import monotonic
 from typing import Any
 
-from storage.bars import instruments as instrument_store
-from storage.bars import published as bar_store
-from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect, transaction
 from storage.models import promotions, trials
 from storage.models import registry as model_store
@@ -31,6 +28,7 @@ from tasks.models.training_plan import (
     TrainingPlan,
     TrainingRefused,
     demand_trainable,
+    past_of,
     training_on,
     training_plan,
 )
@@ -58,14 +56,9 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
     and the model looks ahead; nothing is registered.
     """
     with connect(job.home) as store:
-        published = bar_store.load(store, job.source, job.symbols, until=job.as_of)
-        bars = with_columns(store, job.source, published, job.policy.strategy.columns)
-        instruments = instrument_store.load(store, job.source, job.symbols)
+        past = past_of(store, job)
         plan = training_plan(store, job, champion)
-    if not bars:
-        raise TrainingRefused(f"no bars of {', '.join(job.symbols)} are published up to {job.as_of}; import some first")
-    past = Past(bars=bars, config=job.policy.account_config(job.account, job.symbols, instruments))
-    demand_trainable(past.config.terms, bars)
+    demand_trainable(past.config.terms, past.bars)
     if (known := _known(job, champion, past)) is not None:
         return known
     start = stored_model(job.home, job.policy.strategy, champion.model_id) if champion and plan.warm else None

@@ -195,7 +195,10 @@ class VerdictAnswer(Answer):
 
 
 class TrainAnswer(Answer):
-    """The answer of `turbodmt train`: the challenger, its figures on dates used for nothing else, the verdict."""
+    """The answer of `turbodmt train`: the challenger, its figures on dates used for nothing else, the verdict.
+
+    `report` is the path of the model's page; null if it could not be written.
+    """
 
     as_of: date
     model_id: str
@@ -212,6 +215,7 @@ class TrainAnswer(Answer):
     data_sha256: str
     code_version: str
     seed: int
+    report: str | None = None
     warnings: tuple[str, ...] = ()
 
 

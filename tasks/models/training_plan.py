@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
+from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import Connection
 from storage.models.registry import ModelRecord
 from strategy.account.trading_terms import TradingTerms
 from strategy.exit_codes import Exit
 from strategy.signals.faults import StrategyRefused
 from strategy.training.learners import trainer_of
-from strategy.training.trainer import Trainer
+from strategy.training.trainer import Past, Trainer
 from tasks.run.job import Job
 
 
@@ -52,6 +54,18 @@ def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> 
         if warmed is not None and same and len(bars) < recipe.cold_start_every_bars:
             return TrainingPlan(trainer=warmed, champion=champion, warm=True, cold_start=cold)
     return TrainingPlan(trainer=trainer, champion=champion, warm=False, cold_start=job.as_of)
+
+
+def past_of(store: Connection, job: Job) -> Past:
+    """Return all that a training of the job's day may know. Raises TrainingRefused if no bars are published."""
+    published = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+    if not published:
+        raise TrainingRefused(f"no bars of {', '.join(job.symbols)} are published up to {job.as_of}; import some first")
+    instruments = instrument_store.load(store, job.source, job.symbols)
+    return Past(
+        bars=with_columns(store, job.source, published, job.policy.strategy.columns),
+        config=job.policy.account_config(job.account, job.symbols, instruments),
+    )
 
 
 def demand_trainable(terms: TradingTerms, symbols: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
-from storage.models.registry import ModelRecord, ModelState
+from storage.models.registry import COURSE, ModelRecord, ModelState
 from storage.strategies import registrations
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import UsageError
@@ -239,7 +239,8 @@ def _model_answer(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> Mod
     return ModelAnswer.model_validate(
         {
             **asdict(record),
-            "validation": json.loads(record.validation),
+            # The course of the training is for its page: hundreds of numbers.
+            "validation": {name: value for name, value in json.loads(record.validation).items() if name != COURSE},
             "verdict": {**asdict(newest.verdict), "as_of": newest.as_of} if newest else None,
             "config": json.loads(record.config),
             "created_at": record.created_at.isoformat(),

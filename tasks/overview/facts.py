@@ -12,9 +12,11 @@ from storage.ledger import broker_events, runs
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger.runs import RunRecord, RunStatus
+from storage.models import registry as model_store
 from storage.models import saved_backtests
+from storage.models.registry import ModelState
 from storage.models.saved_backtests import SavedBacktest
-from storage.reports import day_pages
+from storage.reports import MODELS, day_pages, model_file
 from tasks.digest.facts import DayKind, Equity, equity_on, kind_on
 from tasks.operations.concerns import Concern, concerns_in, is_live
 from tasks.run.job import PAPER
@@ -22,8 +24,9 @@ from tasks.run.runs import DAILY
 
 #: The equity is drawn over so many account days: about a quarter of trading.
 DAYS_DRAWN = 63
-#: Saved backtests that are looked at.
+#: Saved backtests that are looked at, and models that are listed.
 BACKTESTS = 20
+MODELS_SHOWN = 20
 
 
 class Standing(StrEnum):
@@ -81,6 +84,18 @@ class AccountFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A model that has a page, its address relative to the folder of all reports, and where the model stands."""
+
+    model_id: str
+    strategy: str
+    symbols: tuple[str, ...]
+    trained_to: date
+    state: ModelState
+    page: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What the store does not know: the instant, when each account is run next, and concerns of Prefect's server.
 
@@ -104,6 +119,7 @@ class Overview:
     accounts: tuple[AccountFacts, ...] = ()
     concerns: tuple[str, ...] = ()
     backtests: tuple[SavedBacktest, ...] = ()
+    models: tuple[ModelFacts, ...] = ()
 
 
 def overview(store: Connection, home: Path, beside: Beside) -> Overview:
@@ -122,6 +138,23 @@ def overview(store: Connection, home: Path, beside: Beside) -> Overview:
         accounts=tuple(sorted(found, key=lambda one: (not one.live, not one.concerns, one.account))),
         concerns=tuple(each.text for each in concerns if _owner(each, names) is None),
         backtests=saved,
+        models=_models(store, home),
+    )
+
+
+def _models(store: Connection, home: Path) -> tuple[ModelFacts, ...]:
+    """Return the newest models that have a page, the newest training first."""
+    shown = [each for each in reversed(model_store.records(store)) if model_file(home, each.model_id).is_file()]
+    return tuple(
+        ModelFacts(
+            model_id=each.model_id,
+            strategy=each.strategy,
+            symbols=each.symbols,
+            trained_to=each.trained_to,
+            state=each.state,
+            page=f"{MODELS}/{model_file(home, each.model_id).name}",
+        )
+        for each in shown[:MODELS_SHOWN]
     )
 
 

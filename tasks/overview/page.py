@@ -6,7 +6,7 @@ from pathlib import Path
 
 from storage.models.saved_backtests import SavedBacktest
 from tasks.digest.facts import Equity
-from tasks.overview.facts import AccountFacts, Overview, Standing
+from tasks.overview.facts import AccountFacts, ModelFacts, Overview, Standing
 from tasks.overview.sparkline import sparkline
 from tasks.report.markup import ABSENT, figure, money, render, share
 from tasks.report.scales import signed_percent
@@ -63,6 +63,7 @@ def overview_page(seen: Overview) -> str:
         "live": [card for live, card in cards if live],
         "past": [card for live, card in cards if not live],
         "backtests": [(_saved(each), _figures(each)) for each in seen.backtests],
+        "models": [(_model(each), f"of bars up to {each.trained_to}: {each.state}") for each in seen.models],
     }
     return render("overview_page.html.j2", values)
 
@@ -158,6 +159,10 @@ def _links(known: AccountFacts) -> tuple[Link, ...]:
         links.append(Link(text=f"Report of {day}", address=known.page))
     links += [Link(text=_saved(each).text, address=_saved(each).address) for each in known.backtests[:2]]
     return tuple(links)
+
+
+def _model(model: ModelFacts) -> Link:
+    return Link(text=f"Model {model.model_id[:12]} of {model.strategy} on {_some(model.symbols)}", address=model.page)
 
 
 def _saved(saved: SavedBacktest) -> Link:

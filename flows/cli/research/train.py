@@ -62,5 +62,6 @@ def shown_train(answer: "TrainAnswer") -> str:
         f"Net Sharpe on {validation.validation_bars} dates that it neither learned from nor stopped at: "
         f"{ratio(validation.network_sharpe)}, the prior {ratio(validation.prior_sharpe)}",
         f"{'Promoted' if answer.promoted else 'Refused'}: {answer.verdict.reason}",
+        f"Page of the model: {answer.report}" if answer.report else "",
         warned(answer),
     )

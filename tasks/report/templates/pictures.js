@@ -1,5 +1,6 @@
 "use strict";
-// Makes pictures over dates answer: values under the pointer, shorter spans, lines left out. They are complete without.
+// Makes pictures over dates, or over the steps of a training, answer: values under the pointer, shorter spans, lines left
+// out. They are complete without.
 const SVG = "http://www.w3.org/2000/svg";
 const DAY_MS = 864e5;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -143,7 +144,9 @@ function draw(svg, data, state) {
   const x = across(svg, data, state), ends = [x.of(x.first).toFixed(1), x.of(x.last).toFixed(1)];
   for (const axis of svg.querySelectorAll(".td-dates")) {
     axis.replaceChildren();
-    for (const [day, text] of dateMarks(x.first, x.last, Math.max(2, Math.floor(svg.viewBox.baseVal.width / 110)))) {
+    const most = Math.max(2, Math.floor(svg.viewBox.baseVal.width / 110));
+    const marks = data.axis ? valueMarks({ low: x.first, high: x.last }, most) : dateMarks(x.first, x.last, most);
+    for (const [day, text] of marks) {
       const half = text.length * 3.6, at = x.of(day);
       set(made(axis, "line", "td-grid"), { x1: at, x2: at, y1: axis.dataset.top, y2: axis.dataset.bottom });
       const label = Math.min(Math.max(at, x.left + half - 20), x.right - half);
@@ -197,7 +200,8 @@ function drawRibbon(ribbon, data, state, x) {
 // What is known of one day, as lines of text.
 function told(tip, data, state, row) {
   tip.replaceChildren();
-  const day = new Date(data.days[row] * DAY_MS).toISOString().slice(0, 10);
+  const step = data.axis && `${data.axis[0].toUpperCase()}${data.axis.slice(1)} ${data.days[row]}`;
+  const day = step || new Date(data.days[row] * DAY_MS).toISOString().slice(0, 10);
   const regime = data.regimes.filter(([from]) => from <= row).at(-1)?.[1];
   made(tip, "b", "", regime ? `${day}, ${regime}` : day);
   for (const { name, kind, unit, lines } of data.plots) {
@@ -231,7 +235,7 @@ function enliven(picture) {
     if (last - first >= 2) Object.assign(state, { first, last });
     redraw();
   };
-  for (const [name, days] of few ? [] : SPANS) {
+  for (const [name, days] of few || data.axis ? [] : SPANS) {
     const first = days === Infinity ? 0 : data.days.findIndex(day => day > data.days[count - 1] - days);
     if (days !== Infinity && first <= 0) continue;
     const button = set(made(tools, "button", "", name), { type: "button", "data-first": first });
@@ -239,7 +243,7 @@ function enliven(picture) {
     button.addEventListener("click", () => show(first, count - 1));
   }
   const zoom = few ? "" : " drag to zoom, double-click for all;";
-  made(tools, "span", "", `Point at a day for its values;${zoom} click a name to hide its line.`);
+  made(tools, "span", "", `Point at a ${data.axis ?? "day"} for its values;${zoom} click a name to hide its line.`);
   for (const svg of drawings) listen(svg, { data, state, tip, picture, redraw, show, few });
 }
 

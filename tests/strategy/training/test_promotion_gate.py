@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from strategy.market.bars import FloatArray
-from strategy.training.promotion_gate import PRIOR, GateRules, judge_first, judge_refresh
+from strategy.training.promotion_gate import PRIOR, Criterion, GateRules, criteria, judge_first, judge_refresh
+from strategy.training.trainer import Returns
 
 RULES = GateRules(days_per_year=252, trials=1)
 CHAMPION = "c" * 64
@@ -158,3 +159,23 @@ def test_returns_of_other_days_are_a_mistake() -> None:
 def test_impossible_rules_are_refused(change: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(RULES, **change)
+
+
+@pytest.mark.parametrize("annual_sharpe", [-1.0, -0.2, -0.05, 0.0, 0.05, 0.5])
+@pytest.mark.parametrize("days", [100, 504])
+def test_a_model_is_promoted_if_and_only_if_it_passes_every_criterion(annual_sharpe: float, days: int) -> None:
+    rival = account(1, 0.0003, days)
+    challenger = better(rival, annual_sharpe)
+    rules = replace(RULES, trials=3)
+    verdicts = [judge_first(challenger, rival, rules)]
+    priors = [account(2, -0.001, days), account(2, 0.002, days), np.zeros(days)]
+    verdicts += [judge_refresh(challenger, rival, CHAMPION, rules, prior) for prior in priors]
+    for verdict, prior in zip(verdicts, [rival, *priors], strict=True):
+        judged = criteria(verdict, Returns(net=prior, days=np.ones(days), days_per_year=252).sharpe)
+        assert verdict.promoted == all(one.passed for one in judged), (verdict.reason, judged)
+    assert [one.criterion for one in criteria(verdicts[0], None)] == [
+        Criterion.DAYS,
+        Criterion.COMPARABLE,
+        Criterion.BETTER,
+        Criterion.SIGNIFICANT,
+    ]
