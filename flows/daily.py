@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import date
+from contextlib import nullcontext
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -17,9 +18,13 @@ from flows.runs.repeats import taken_over_at
 from flows.runs.run_states import ended_well, in_one_sentence, taken_over
 from flows.server.environment import attend_run
 from flows.work.done_days import asked, noted
+from storage.database import patient
 
 # A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.daily")
+
+#: Seconds that a deployment's run waits for the store.
+PATIENCE_S = 120.0
 
 
 def run_name() -> str:
@@ -64,6 +69,12 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     later = taken_over_at(now)
     if later is not None:
         return cast(str, taken_over(later))
+    # Nobody sits and waits for a deployment's run, and those of many accounts share one store.
+    with patient(PATIENCE_S) if deployment.id else nullcontext():
+        return _worked(given, account, as_of, now)
+
+
+def _worked(given: Mapping[str, object], account: str, as_of: date | None, now: datetime) -> str:
     request = asked(given, account, as_of)
     end = noted(request, now) if deployment.id else None
     if end is not None:

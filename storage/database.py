@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -32,20 +33,34 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 #: DuckDB locks the file against other processes but not against threads of this one; we allow one writer in both cases.
 _WRITER = threading.RLock()
 _RETRY_S = 0.05
+#: Seconds that a person waits for a store that another process holds.
+PATIENCE_S = 10.0
+_PATIENCE_S: ContextVar[float] = ContextVar("patience_s", default=PATIENCE_S)
 
 #: Connections (by id) with an open transaction: a second BEGIN, to find out, would abort the first.
 _IN_TRANSACTION: set[int] = set()
 
 
 @contextmanager
-def connect(home: Path, *, timeout_s: float = 10.0) -> Iterator[Connection]:
+def patient(seconds: float) -> Iterator[None]:
+    """Wait this long for a store that is held, instead of PATIENCE_S, inside the block."""
+    before = _PATIENCE_S.set(seconds)
+    try:
+        yield
+    finally:
+        _PATIENCE_S.reset(before)
+
+
+@contextmanager
+def connect(home: Path, *, timeout_s: float | None = None) -> Iterator[Connection]:
     """Yield an open connection to the home's database, tables migrated, time zone UTC; close it at the end.
 
     Creates the home (0700) and the file (0600). Keep the block short: while the connection is open, no other process or
-    thread can open one. Raises StoreError, for a lock after `timeout_s`; an error of DuckDB inside the block is raised
-    as one too if the disk is its cause.
+    thread can open one. Raises StoreError, for a lock after `timeout_s`, or as long as `patient` says; an error of
+    DuckDB inside the block is raised as one too if the disk is its cause.
     """
     path = home / DATABASE_NAME
+    timeout_s = _PATIENCE_S.get() if timeout_s is None else timeout_s
     if not _WRITER.acquire(timeout=timeout_s):
         raise locked(path, f"process {os.getpid()}", timeout_s)
     try:

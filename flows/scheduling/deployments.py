@@ -1,6 +1,7 @@
 """Deployments of prefect.yaml on a server: created or updated, with each schedule left as the user has set it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ POOL = "turbodmt"
 #: The deployments to which prefect.yaml gives an active schedule.
 SCHEDULED = ("daily-crypto", "watchdog")
 DEPLOY_TIMEOUT_S = 180.0
+#: Runs at once, for each core, of a pool that `up` makes: some of them wait for a source or a broker. Each takes some
+#: 300 MB, and a hundred accounts fall due in the same second.
+RUNS_PER_CORE = 2
 
 
 class DeploymentFailed(Exception):
@@ -92,7 +96,9 @@ def _make_pool(client: "SyncPrefectClient") -> None:
 
     template = job_template()
     try:
-        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
+        limit = RUNS_PER_CORE * max(2, os.cpu_count() or 1)
+        new = WorkPoolCreate(name=POOL, type="process", base_job_template=template, concurrency_limit=limit)
+        client.create_work_pool(new)
     except ObjectAlreadyExists:
         client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
 

@@ -28,6 +28,8 @@ DEFAULTS = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
     # With leases in memory, a server's restart would end every run that renews its place in the queue.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    # The runs of many accounts are due in the same second and wait for each other; a late one sends an alert.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1200",
     # By default Prefect deletes events after a week, but never a run.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",

@@ -1,7 +1,7 @@
 """The data gate: a symbol's staged window is published whole, or held back with every reason."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ from storage.bars import quarantine
 from storage.bars.bar_warnings import record_warnings
 from storage.bars.published import BarsUnpublishable
 from storage.bars.quarantine import Inspection
-from storage.bars.restatements import unchanged_days
+from storage.bars.restatements import Restatement, unchanged_days
 from storage.bars.sorted_rows import load_sorted_rows
 from storage.bars.staging import staged, staged_symbols
 from storage.database import Connection, connect, transaction
@@ -35,6 +35,9 @@ from tasks.validation.standing_warnings import first_day_behind, look_through, w
 from tasks.validation.suite import Context, Verdict, judge_all
 
 log = logging.getLogger(__name__)
+
+#: A staged window, and what it is judged by.
+Staged = tuple[pd.DataFrame, Context]
 
 #: Published bars before a window against which its first bars are measured.
 HISTORY_BARS = 64
@@ -118,13 +121,15 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
     with connect(job.home) as store:
         pairs = {pair.symbol for pair in pairs_needed(store, job)} - set(job.symbols)
         instruments = instrument_store.load(store, job.source, (*job.symbols, *pairs))
-        judged, verdicts = _judged(store, job, instruments, pairs, must_reach)
+        windows, anew = _windows(store, job, instruments, pairs, must_reach)
+    # Whoever else needs the store would wait for the suite, and for the import of Great Expectations before it.
+    verdicts = _judged(windows, anew, pairs)
     published: dict[str, int] = {}
     findings: list[Finding] = []
     unrated: list[str] = []
     fresh = {
         context.symbol: {day.date() for day in window["open_time"].dropna()} - context.settled
-        for window, context in judged
+        for window, context in windows
     }
     with connect(job.home) as store:
         for verdict in counted(verdicts, PUBLISHING, len(verdicts)):
@@ -144,9 +149,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         if lacking is not None:
             findings.append(lacking)
             held_back[symbol] = in_words(lacking)
-    for symbol, reason in sorted(held_back.items()):
-        log.warning("%s is held back: %s.", symbol, reason)
-    for sentence in unrated:
+    for sentence in (*(f"{symbol} is held back: {why}" for symbol, why in sorted(held_back.items())), *unrated):
         log.warning("%s.", sentence)
     log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
     passing = [
@@ -168,19 +171,24 @@ def _remarks_on(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, .
     )
 
 
-def _judged(
+def _windows(
     store: Connection, job: Job, instruments: Mapping[str, Instrument], pairs: Collection[str], must_reach: date | None
-) -> tuple[list[tuple[pd.DataFrame, Context]], tuple[Verdict, ...]]:
-    """Return the staged windows with their contexts, and the verdict on each; a pair need not reach the day."""
+) -> tuple[list[Staged], Mapping[str, Restatement]]:
+    """Return the staged windows with their contexts, and restatements by symbol; a pair need not reach the day."""
     waiting = sorted(set(staged_symbols(store, job.source)) & {*job.symbols, *pairs})
     anew = restatements(store, job.source, waiting)
-    judged = []
+    windows = []
     for symbol in counted(waiting, READING, len(waiting)):
         window = staged(store, job.source, symbol)
         context = _context(store, job, (window, instruments[symbol]), None if symbol in pairs else must_reach)
-        judged.append((window, replace(context, history=in_its_unit(context.history, anew.get(symbol)))))
-    verdicts = tuple(with_restatements(verdict, anew) for verdict in judge_all(judged)) if judged else ()
-    return judged, tuple(of_closes(verdict) if verdict.symbol in pairs else verdict for verdict in verdicts)
+        windows.append((window, replace(context, history=in_its_unit(context.history, anew.get(symbol)))))
+    return windows, anew
+
+
+def _judged(windows: Sequence[Staged], anew: Mapping[str, Restatement], pairs: Collection[str]) -> tuple[Verdict, ...]:
+    """Return the verdict on each window; of a pair its closes alone are judged."""
+    verdicts = tuple(with_restatements(verdict, anew) for verdict in judge_all(windows)) if windows else ()
+    return tuple(of_closes(verdict) if verdict.symbol in pairs else verdict for verdict in verdicts)
 
 
 def _stands(finding: Finding) -> bool:

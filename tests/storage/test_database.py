@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.database import DATABASE_NAME, MIGRATIONS, Connection, connect, migrate, transaction
+from storage.database import DATABASE_NAME, MIGRATIONS, Connection, connect, migrate, patient, transaction
 from storage.errors import StoreError, StoreReadOnly, from_database
 from testing.accounts.new_stores import make_anew
 
@@ -145,6 +145,8 @@ def test_a_store_held_by_another_process_names_that_process(home: Path) -> None:
             pytest.raises(StoreError, match=rf"process {holder.pid} and stayed so for 0.2 s"),
             connect(home, timeout_s=0.2),
         ):
+            pass
+        with patient(0.3), pytest.raises(StoreError, match=r"stayed so for 0.3 s"), connect(home):
             pass
         holder.kill()
         holder.wait()
