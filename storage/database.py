@@ -23,7 +23,7 @@ from storage.errors import (
     named_system_failures,
 )
 from storage.files import private_folder, sweep, temporary_beside
-from storage.instance import CONFIG, close_connection, open_connection
+from storage.instance import CONFIG, attached, close_connection, open_connection
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -69,9 +69,12 @@ def connect(home: Path, *, timeout_s: float | None = None) -> Iterator[Connectio
             if not path.exists():
                 with named_system_failures(path):
                     _create(path)
+            # While this process holds the file, no other one can have changed its tables.
+            checked = attached(path)
             with _opened(path, timeout_s) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
-                migrate(connection, MIGRATIONS)
+                if not checked:
+                    migrate(connection, MIGRATIONS)
                 yield connection
     finally:
         _WRITER.release()
@@ -118,12 +121,7 @@ def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
     Raises StoreError if a migration was edited after it had been applied, two have the same number, or the database is
     newer than the code.
     """
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations "
-        "(number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL)"
-    )
-    scripts = _scripts(folder)
-    recorded = dict(connection.execute("SELECT number, sha256 FROM migrations ORDER BY number").fetchall())
+    recorded, scripts = _recorded(connection), _scripts(folder)
     _check_known(recorded, scripts)
     pending = tuple(number for number in sorted(scripts) if number not in recorded)
     for number in pending:
@@ -133,6 +131,19 @@ def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
                 "INSERT INTO migrations VALUES (?, ?, ?)", [number, scripts[number].name, _digest(scripts[number])]
             )
     return pending
+
+
+def _recorded(connection: Connection) -> dict[int, str]:
+    """Return the digests of the applied migrations, after making their table if there is none."""
+    try:
+        rows = connection.execute("SELECT number, sha256 FROM migrations").fetchall()
+    except duckdb.CatalogException:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations "
+            "(number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL)"
+        )
+        return {}
+    return dict(sorted(rows))
 
 
 def _scripts(folder: Path) -> dict[int, Path]:

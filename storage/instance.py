@@ -74,6 +74,12 @@ def close_connection(path: Path, connection: duckdb.DuckDBPyConnection, *, broke
             _end(path)
 
 
+def attached(path: Path) -> bool:
+    """Return whether a connection of this process holds the file, which no other process can change until it closes."""
+    with _LOCK:
+        return path in _INSTANCES and bool(_INSTANCES[path].connections)
+
+
 def _end(path: Path) -> None:
     with suppress(duckdb.Error):
         _INSTANCES.pop(path).root.close()

@@ -1,11 +1,15 @@
 """Common set-up of every test: no trace in the user's home, no telemetry, the same examples every time."""
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+# What is imported and collected lives until the end: looking for garbage in it takes a fifth of the collection.
+gc.disable()
 
 #: Files of tests lie in memory where there is this much of it: waiting for a disk is most of what a small store does.
 _MEMORY, _LEAST_BYTES = Path("/dev/shm"), 4_000_000_000
@@ -45,11 +49,28 @@ from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 from testing.accounts.new_stores import stores_copied  # noqa: E402
 
-#: The files that take longest; begun last, one of them would keep the other processes waiting.
+#: The files that take longest; begun last, one of them would keep the other processes waiting. Those that wait for
+#: servers stand between those that compute, so that not all processes wait at once.
 _LONGEST = (
-    *("flows/test_prefect_ui", "flows/scheduling/test_server", "flows/cli/operate/test_up", "tasks/test_crash"),
-    *("flows/test_left_alone", "tasks/test_crash_at_brokers", "tasks/backfill/test_run", "flows/test_daily"),
-    *("tasks/daily/test_parity", "tasks/operations/test_adopt", "flows/test_backfill", "tasks/audit/test_window"),
+    *(
+        "flows/test_prefect_ui",
+        "tasks/test_crash_at_brokers",
+        "tasks/backfill/test_run",
+        "tasks/broker/test_reconciliation",
+    ),
+    *(
+        "tasks/daily/test_parity",
+        "tasks/test_crash",
+        "flows/scheduling/test_server",
+        "tasks/backtest/test_walk_forward",
+    ),
+    *(
+        "tasks/operations/test_adopt",
+        "flows/cli/operate/test_up",
+        "tasks/daily/test_flattening",
+        "flows/test_left_alone",
+    ),
+    *("tasks/audit/test_window", "flows/test_daily", "tasks/models/test_file_learners", "flows/test_backfill"),
 )
 _RANKS = {Path(__file__).parent / f"{name}.py": rank for rank, name in enumerate(_LONGEST)}
 
@@ -84,11 +105,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what the tests compile, where they train at all: to import that takes a second."""
+    """Keep what the tests compile and what the gate's suite finds, if they may do either. Garbage counts from now on.
+
+    To import that takes seconds.
+    """
     if "strategy.kernel.autograd" in sys.modules:
         from testing.runs.compiled_passes import keep_compiled
 
         keep_compiled()
+    if "tasks.validation.suite" in sys.modules:
+        from testing.runs.remembered_verdicts import remember_verdicts
+
+        remember_verdicts()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -99,6 +99,24 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, home: Path) ->
         pass
 
 
+def test_migrations_are_looked_for_once_while_this_process_holds_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+
+    def look(store: Connection, folder: Path) -> tuple[int, ...]:
+        looked.append(folder)
+        return migrate(store, folder)
+
+    monkeypatch.setattr("storage.database.migrate", look)
+    with connect(home), connect(home) as store, connect(home):
+        assert store.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+    assert len(looked) == 1
+    # Another process may have held it meanwhile.
+    with connect(home):
+        assert len(looked) == 2
+
+
 def test_two_migrations_of_one_number_are_refused_before_either_is_applied(tmp_path: Path) -> None:
     store = duckdb.connect()
     script(tmp_path, "0001_one.sql", "CREATE TABLE one (i INTEGER);")
