@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,30 @@ class Watched:
         return getattr(self._store, name)
 
 
+def _empty() -> duckdb.DuckDBPyConnection:
+    store = duckdb.connect(":memory:", config={**instance.CONFIG, "threads": 1})
+    store.execute(_ZONE)
+    return store
+
+
+@cache
+def _tables() -> str:
+    """Return the SQL that makes what all migrations make, and records them: it takes a sixth of their time."""
+    store = _empty()
+    _MIGRATE(store, database.MIGRATIONS)
+    made = store.execute("SELECT sql FROM duckdb_tables() WHERE NOT internal").fetchall()
+    made += store.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    rows = store.execute("SELECT number, name, sha256 FROM migrations ORDER BY number").fetchall()
+    store.close()
+    recorded = ", ".join(f"({number}, '{name}', '{digest}')" for number, name, digest in rows)
+    return "".join([*(sql for (sql,) in made), f"INSERT INTO migrations VALUES {recorded};"])
+
+
 @contextmanager
 def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database behind `storage.database.connect` while the block runs."""
-    whole = duckdb.connect(":memory:", config={**instance.CONFIG, "threads": 1})
-    whole.execute(_ZONE)
-    _MIGRATE(whole, database.MIGRATIONS)
+    whole = _empty()
+    whole.execute(_tables())
     # Planning well takes longer than reading tables of so few rows badly.
     names = whole.execute("SELECT string_agg(name, ',') FROM duckdb_optimizers()").fetchone()
     assert names is not None

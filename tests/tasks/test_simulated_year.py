@@ -1,10 +1,13 @@
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
+from storage.database import MIGRATIONS, migrate
 from testing.simulation.statement_cache import Answer, Remembered
+from testing.simulation.store import Dice, stored_in_memory
 from testing.simulation.year import VENUES, SimulatedYear
 
 #: An account of sleeves has all that one strategy's on paper has.
@@ -17,6 +20,22 @@ def test_every_day_ends_in_order_whatever_breaks_on_the_way(tmp_path: Path, venu
     year.dice.kill_rate = 0.004
     faults = year.live()
     assert sum(count for what, count in faults.items() if what.startswith("killed")) >= 5
+
+
+def test_the_store_in_memory_has_all_that_the_migrations_make(tmp_path: Path) -> None:
+    migrated = duckdb.connect()
+    migrate(migrated, MIGRATIONS)
+    with stored_in_memory(tmp_path / "home", Dice(1)) as store:
+        for catalog in (
+            "SELECT table_name, column_name, column_index, column_default, is_nullable, data_type FROM duckdb_columns",
+            "SELECT table_name, constraint_type, constraint_text, constraint_column_names FROM duckdb_constraints",
+            "SELECT index_name, sql FROM duckdb_indexes()",
+            "SELECT sequence_name, sql FROM duckdb_sequences()",
+            "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal",
+            "FROM migrations",
+        ):
+            expected = migrated.execute(f"{catalog} ORDER BY ALL").fetchall()
+            assert store.execute(f"{catalog} ORDER BY ALL").fetchall() == expected
 
 
 @pytest.mark.parametrize("venue", BROKEN)
