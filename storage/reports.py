@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from storage.errors import named_system_failures
 from storage.files import write_whole
 from storage.privacy import demand_no_link
 
@@ -123,6 +124,19 @@ def write(folder: Path, name: str, text: str) -> Path:
     if not name or Path(name).name != name or name.startswith("."):
         raise ValueError(f"{name!r} is not a valid report name; give a plain file name")
     return write_whole(folder / name, text.encode("utf-8"))
+
+
+def read(folder: Path, name: str) -> str | None:
+    """Return the text of a file that `write` wrote; None if there is none, or it is not UTF-8.
+
+    Raises StoreError.
+    """
+    path = folder / name
+    with named_system_failures(path):
+        try:
+            return path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+            return None
 
 
 def write_table(folder: Path, name: str, table: "pd.DataFrame") -> Path:

@@ -18,6 +18,7 @@ from tasks.backfill.answer_model import BackfillAnswer
 from tasks.backtest.answer import BacktestAnswer
 from tasks.backtest.sweep_answer_model import SweepAnswer
 from tasks.broker.takeover_plan import AdoptAnswer
+from tasks.comparison.answer import CompareAnswer
 from tasks.data.quality import QualityAnswer
 from tasks.data.stored_bars import BarsAnswer
 from tasks.data.universe import UniverseAnswer
@@ -56,6 +57,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "bars": BarsAnswer,
     "bars forget": ForgottenBarsAnswer,
     "cancel": CancelledFlowsAnswer,
+    "compare": CompareAnswer,
     "daily": DayAnswer,
     "delist": DelistAnswer,
     "deposit": CashFlowsAnswer,

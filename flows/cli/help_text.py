@@ -25,6 +25,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Test ideas on history": {
         "backtest": "Test a strategy on history, beside its benchmarks.",
+        "compare": "Compare saved backtests on the same days.",
         "backfill": "Live past days in an account of their own.",
         "strategies": "List the strategies, begin one, or accept a change.",
         "train": "Train a challenger; the gate promotes or refuses it.",
@@ -69,6 +70,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "backtest --strategy vol-target,hold --start-date 2005-01-01",
         "backtest --strategy trend.py --source file:bars.csv --save-results",
         "backtest --strategy rules --grid grid.toml --walk-forward",
+    ),
+    "compare": (
+        "compare runs/rules runs/trend",
+        "compare runs/fast runs/slow runs/hold --save-results runs/compared",
     ),
     "backfill": ("backfill --start-date 2018-01-02 --end-date 2018-12-31 --strategy rules",),
     "strategies": ("strategies", "strategies new trend", "strategies accept trend --reason 'a longer mean'"),

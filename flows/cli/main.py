@@ -23,12 +23,13 @@ from flows.cli.operate.doctor import doctor
 from flows.cli.operate.init import init
 from flows.cli.operate.up import up
 from flows.cli.operate.watch import watch
+from flows.cli.options import with_folder
 from flows.cli.research.audit import audit
 from flows.cli.research.backfill import backfill
 from flows.cli.research.backtest import backtest
+from flows.cli.research.compare import compare
 from flows.cli.research.models import models
 from flows.cli.research.promote import promote
-from flows.cli.research.results_folder import with_folder
 from flows.cli.research.train import train
 from flows.cli.research.twin import twin
 from flows.cli.set_option import FinancedCommand, SettingsCommand
@@ -107,6 +108,8 @@ for _command in COMMANDS:
     app.command(cls=_class, epilog=examples(_command.__name__))(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command(epilog=examples("init"))(init)
+# `compare` reads what other commands saved, whose settings are in force for them.
+app.command(epilog=examples("compare"))(compare)
 app.command(name="import", cls=SettingsCommand, epilog=examples("import"))(import_bars)
 _strategies = typer.Typer(invoke_without_command=True, epilog=examples("strategies"))
 _strategies.callback()(documented(strategies))

@@ -1,7 +1,9 @@
-"""Options shared by several commands, and the question that `--yes` answers."""
+"""Options shared by several commands: also the folder of `--save-results`, and the question that `--yes` answers."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,3 +57,40 @@ def demand_yes(yes: bool, question: str) -> None:
         raise UsageError("there is no terminal to ask at; give --yes if it is meant")
     if not typer.confirm(question, err=True):
         raise UsageError("nothing was forgotten")
+
+
+SAVE_RESULTS = "--save-results"
+#: The folder, in the current one, of an option without a value.
+RESULTS = "turbodmt-results"
+
+
+def with_folder(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments, with the default folder after each `--save-results` that has none.
+
+    >>> with_folder(["--save-results", "--json"]), with_folder(["--save-results", "out"])
+    (['--save-results', 'turbodmt-results', '--json'], ['--save-results', 'out'])
+    """
+    result: list[str] = []
+    for place, argument in enumerate(arguments):
+        result.append(argument)
+        if argument == SAVE_RESULTS and (place + 1 == len(arguments) or arguments[place + 1].startswith("-")):
+            result.append(RESULTS)
+    return result
+
+
+def results_folder(text: str) -> Path:
+    """Create the folder if needed and check that it is writable; raise RequestRefused before anything is computed."""
+    from flows.config.paths import expanded
+    from flows.planning.plan import RequestRefused
+    from storage.errors import StoreReadOnly
+    from storage.files import temporary_beside, write_whole
+
+    if not text:
+        raise RequestRefused("--save-results is ''; it must be the path of a folder")
+    folder = expanded(Path(text))
+    try:
+        # An existing folder proves nothing: only writing a file shows that more files can be created.
+        write_whole(temporary_beside(folder / "writable"), b"").unlink()
+    except (StoreReadOnly, OSError) as error:
+        raise RequestRefused(f"--save-results is {text!r}, which cannot be written; name a writable folder") from error
+    return folder

@@ -90,6 +90,16 @@ def tried(connection: Connection, trial: Trial) -> TrialLog:
     return TrialLog(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
 
 
+def is_tried(connection: Connection, trial: Trial) -> bool:
+    """Return whether the trial's configuration was tried on its symbols in a window that overlaps its own."""
+    symbols, start, end, digest = _key(trial)
+    select = (
+        "SELECT count(*) FROM trials WHERE symbols = $symbols AND config_sha256 = $digest AND start_date <= $end "
+        "AND end_date >= $start"
+    )
+    return bool(scalar(connection, int, select, {"symbols": symbols, "digest": digest, "start": start, "end": end}))
+
+
 def newest(connection: Connection, symbols: Sequence[str] | None, last: int) -> tuple[Trial, ...]:
     """Return the newest trials on exactly these symbols, or (None) of all, newest first and at most `last` of them."""
     return read_all(

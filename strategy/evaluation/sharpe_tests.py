@@ -69,7 +69,7 @@ def compare(
         length = block_days(shares)
         drawn = _errors(pair, resamples, Blocks(days=length, random=np.random.default_rng(seed)))
         errors = drawn[0] - drawn[1]
-        low, high = _interval(difference, errors)
+        low, high = basic_interval(difference, errors)
         p = (1 + int((errors >= difference).sum())) / (1 + resamples)
     return SharpeDifference(
         sharpe=float(ratios[0]) * year,
@@ -96,7 +96,7 @@ def sharpe_interval(
     ratio = series.mean(axis=1) / series.std(axis=1, ddof=1)
     length = block_days(sharpe_shares(series, ratio)[0])
     errors = _errors(series, resamples, Blocks(days=length, random=np.random.default_rng(seed)))
-    low, high = _interval(float(ratio[0]), errors[0])
+    low, high = basic_interval(float(ratio[0]), errors[0])
     return low * math.sqrt(days_per_year), high * math.sqrt(days_per_year)
 
 
@@ -126,7 +126,7 @@ def _checked(returns: FloatArray, name: str) -> FloatArray:
     return returns.astype(np.float64)
 
 
-def _interval(value: float, errors: FloatArray) -> tuple[float, float]:
+def basic_interval(value: float, errors: FloatArray) -> tuple[float, float]:
     """Return the basic bootstrap interval of the value, given the errors of the resampled values."""
     tail = (1.0 - COVERAGE) / 2
     high, low = np.quantile(errors, [tail, 1.0 - tail])

@@ -1,5 +1,6 @@
-"""Files of a backtest: equity and trades as Parquet, and the report."""
+"""Files of a backtest: equity and trades as Parquet, the report, and the record for comparisons."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from storage import reports
 from storage.database import connect
 from storage.models import saved_backtests
 from storage.models.saved_backtests import SavedBacktest
+from strategy.backtest.day_loop import turnovers
 from strategy.evaluation.metrics import drawdowns
 from tasks.backtest.exposures import decisions, exposures, regimes
+from tasks.backtest.measured import cash_of, days_per_year, equity_of
 from tasks.backtest.run import Backtest
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.backtest.trade_reasons import trade_reasons
+from tasks.performance.run_record import FILE, RunRecord
 from tasks.report.backtest_page import backtest_page
+from tasks.run.trial_key import account_version, configuration
 
 TRADE_COLUMNS = (
     "as_of",
@@ -35,7 +40,7 @@ TRADE_COLUMNS = (
 
 
 def save(tested: Backtest, folder: Path, at: datetime) -> tuple[str, ...]:
-    """Write equity.parquet, trades.parquet and report.html, each whole or not at all; return their paths.
+    """Write equity.parquet, trades.parquet, report.html and run.json, each whole or not at all; return their paths.
 
     Record where the report lies, too, as saved `at` the instant: the page of all accounts links to it. Raises
     StoreError.
@@ -45,7 +50,35 @@ def save(tested: Backtest, folder: Path, at: datetime) -> tuple[str, ...]:
     report = reports.write(folder, "report.html", backtest_page(tear_sheet(tested)))
     with connect(tested.job.home) as store:
         saved_backtests.record(store, _saved(tested, report, at))
-    return str(equity), str(trades), str(report)
+    record = reports.write(folder, FILE, run_record(tested, at).to_json())
+    return str(equity), str(trades), str(report), str(record)
+
+
+def run_record(tested: Backtest, at: datetime) -> RunRecord:
+    """Return what a comparison with another run needs, as saved `at` the instant."""
+    job, replayed = tested.job, tested.net.replay
+    strategy, settings = job.policy.strategy, json.loads(job.policy.config)
+    cash = cash_of(replayed, job.policy.costs.financing)
+    return RunRecord(
+        saved_at=at,
+        strategy=str(strategy),
+        strategy_sha256=strategy.version or None,
+        source=job.source,
+        symbols=tested.symbols,
+        data_sha256=tested.data_sha256,
+        code_version=job.code_version,
+        seed=job.policy.recipe.seed,
+        config=settings,
+        trial=None if strategy.baseline else configuration(settings, strategy, tested.symbols),
+        trials=tested.trials,
+        account_version=account_version(job.policy.costs),
+        days_per_year=days_per_year(tested.instruments),
+        dates=tested.dates,
+        equity=tuple(equity_of(replayed).tolist()),
+        turnover=tuple(float(value) for value in turnovers(replayed)),
+        risk_free=tuple(cash.returns.tolist()),
+        idle=tuple(cash.idle.tolist()),
+    )
 
 
 def _saved(tested: Backtest, report: Path, at: datetime) -> SavedBacktest:

@@ -57,16 +57,16 @@ class Panel:
 class EquityPicture:
     """The content of an equity picture: the first line is the subject, the others are its benchmarks.
 
-    `drawdown` is the subject's distance below its peak as a positive fraction; `regimes` are Bull, Neutral, Bear or ""
-    per date, or no regimes at all; `band` is the lower and the upper edge of what is expected of the subject, per date,
-    NaN where nothing is; `regimes_of` says whose the regimes are. Raises ValueError if lengths differ or dates do not
-    increase.
+    `drawdown` is the subject's distance below its peak as a positive fraction, or empty for a picture without it;
+    `regimes` are Bull, Neutral, Bear or "" per date, or no regimes at all; `band` is the lower and the upper edge of
+    what is expected of the subject, per date, NaN where nothing is; `regimes_of` says whose the regimes are. Raises
+    ValueError if lengths differ or dates do not increase.
     """
 
     title: str
     dates: tuple[date, ...]
     lines: tuple[Line, ...]
-    drawdown: tuple[float, ...]
+    drawdown: tuple[float, ...] = ()
     regimes: tuple[str, ...] = ()
     panels: tuple[Panel, ...] = ()
     band: tuple[tuple[float, ...], tuple[float, ...]] | None = None
@@ -77,7 +77,9 @@ class EquityPicture:
             raise ValueError("a picture needs at least one date and one line")
         if list(self.dates) != sorted(set(self.dates)):
             raise ValueError("the dates of a picture must increase strictly")
-        lengths = {line.label: len(line.values) for line in self.lines} | {"drawdown": len(self.drawdown)}
+        lengths = {line.label: len(line.values) for line in self.lines}
+        if self.drawdown:
+            lengths["drawdown"] = len(self.drawdown)
         lengths |= {panel.heading: len(line.values) for panel in self.panels for line in panel.lines}
         if self.band is not None:
             lengths |= {"lower edge": len(self.band[0]), "upper edge": len(self.band[1])}
@@ -100,9 +102,9 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     title, top_px = _key(picture, canvas)
     floor_px = float(canvas.height_px - DATES_PX)
     whole = replace(canvas, height_px=canvas.height_px + PANEL_PX * len(picture.panels))
-    water_px = floor_px - (floor_px - top_px) * 0.22
+    water_px = floor_px - (floor_px - top_px) * 0.22 if picture.drawdown else floor_px
     # Room under the ribbon for the heading of the plot below it.
-    ribbon_px = water_px - 32.0
+    ribbon_px = water_px - 32.0 if picture.drawdown or picture.regimes else floor_px
     x = date_scale(picture.dates, canvas.left_px, canvas.plot_right_px)
     borders = edges(picture.dates, x, canvas)
     rows_px = (top_px + 4.0, ribbon_px - 6.0)
@@ -118,11 +120,11 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
         date_axis(picture.dates, x, (top_px, floor_px), canvas),
         heading("log scale" if y.bend is math.log10 else "equity", top_px - 4, canvas),
         heading("regime", ribbon_px + 8, canvas) if picture.regimes else "",
-        heading("drawdown", water_px - 8, canvas),
+        heading("drawdown", water_px - 8, canvas) if picture.drawdown else "",
         _ribbon(picture.regimes, borders, ribbon_px),
         # The subject is drawn last, on top of its benchmarks.
         plot(rows_px, ticks, "".join([_expected(picture, (x, y)), *reversed(curves)])),
-        _underwater(picture, (x, borders), (water_px, floor_px), canvas),
+        _underwater(picture, (x, borders), (water_px, floor_px), canvas) if picture.drawdown else "",
         *panels,
     ]
     return drawing(picture.title, whole, parts)

@@ -13,7 +13,7 @@ STYLE = """
 .td-head{fill:#0f172a;font-weight:600}.td-level{stroke:#64748b;stroke-width:1;stroke-dasharray:5 4}
 .td-bar{fill:#1d4ed8;fill-opacity:.55}
 .td-line{fill:none;stroke-width:1.3;stroke-linejoin:round}.td-dot{stroke:none}.td-0{stroke-width:2}
-.td-fine .td-line{stroke-width:1.2}
+.td-fine .td-line{stroke-width:1.2}.td-again{stroke-dasharray:6 3}
 .td-0,.td-key-0{stroke:#1d4ed8}.td-1,.td-key-1{stroke:#c2710c}.td-2,.td-key-2{stroke:#0f8a7e}
 .td-3,.td-key-3{stroke:#8b46c4}.td-4,.td-key-4{stroke:#64748b}
 .td-dot-0{fill:#1d4ed8}.td-dot-1{fill:#c2710c}.td-dot-2{fill:#0f8a7e}.td-dot-3{fill:#8b46c4}.td-dot-4{fill:#64748b}

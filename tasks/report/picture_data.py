@@ -36,8 +36,8 @@ def picture_data(picture: EquityPicture) -> str:
         }
         for panel in picture.panels
     ]
-    underwater = {"name": "Drawdown", "kind": "water", "unit": "%", "lines": water}
-    return plots_data(picture.dates, [equity, underwater, *panels], picture.regimes)
+    underwater = [{"name": "Drawdown", "kind": "water", "unit": "%", "lines": water}] if picture.drawdown else []
+    return plots_data(picture.dates, [equity, *underwater, *panels], picture.regimes)
 
 
 def plots_data(dates: Sequence[date], plots: Sequence[Mapping[str, object]], regimes: Sequence[str] = ()) -> str:

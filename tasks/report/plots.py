@@ -79,7 +79,12 @@ def text_px(text: str) -> float:
 
 def line_mark(index: int) -> str:
     """Return the mark of a line in the legend."""
-    return f'<line class="td-key td-key-{index % COLOURS}" x1="0" x2="14" y1="-4" y2="-4"/>'
+    return f'<line class="td-key td-key-{index % COLOURS}{_dashed(index)}" x1="0" x2="14" y1="-4" y2="-4"/>'
+
+
+def _dashed(index: int) -> str:
+    """Return the style of a line whose colour an earlier one has."""
+    return " td-again" if index >= COLOURS else ""
 
 
 def block_mark(style: str) -> str:
@@ -151,7 +156,11 @@ def curve(dates: Sequence[date], values: Sequence[float], scales: tuple[Scale, S
     colour = index % COLOURS
     points = [(x(dates[row].toordinal()), y(values[row])) for row in kept(values) if math.isfinite(values[row])]
     path = "L".join(f"{px:.1f} {py:.1f}" for px, py in points)
-    parts = [f'<path class="td-line td-{colour}" data-line="{index}" d="M{path}"/>'] if len(points) > 1 else []
+    parts = (
+        [f'<path class="td-line td-{colour}{_dashed(index)}" data-line="{index}" d="M{path}"/>']
+        if len(points) > 1
+        else []
+    )
     if len(dates) <= FEW_DAYS:
         parts += [
             f'<circle class="td-dot td-dot-{colour}" data-line="{index}" cx="{px:.1f}" cy="{py:.1f}" '

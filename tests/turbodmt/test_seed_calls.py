@@ -55,7 +55,12 @@ def test_the_backtest_as_printed(
     assert code == 0, capsys.readouterr().err
     assert capsys.readouterr().out.startswith("turbo on SPY, 2023-01-03 to 2023-12-29, 250 days; 1 configuration")
     saved = tmp_path / "turbodmt-results"
-    assert sorted(path.name for path in saved.iterdir()) == ["equity.parquet", "report.html", "trades.parquet"]
+    assert sorted(path.name for path in saved.iterdir()) == [
+        "equity.parquet",
+        "report.html",
+        "run.json",
+        "trades.parquet",
+    ]
     assert pd.read_parquet(saved / "equity.parquet")["equity"].iloc[0] == 10_000
 
 

@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.console import quiet_logs, run_command, sections, tell, warned
 from flows.cli.number_format import metric, money
-from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
+from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols, results_folder
 from flows.cli.research.costs import shown_costs
 from flows.cli.research.own_version import told_version
 from flows.cli.research.significance import doubts
@@ -96,7 +96,6 @@ def run_backtest(
     given: Mapping[str, object], window: WindowOptions, folder: str | None, workers: WorkerOptions
 ) -> "BacktestAnswer":
     """Return the answer of a backtest; without Prefect server or account."""
-    from flows.cli.research.results_folder import results_folder
     from flows.config.settings import load
     from flows.planning.backtest_plan import plan_backtest
     from flows.planning.plan import RequestRefused, between

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.cli.console import counted, quiet_logs, sections, warned
 from flows.cli.number_format import in_units, metric, percent, ratio
+from flows.cli.options import results_folder
 from flows.cli.research.own_version import told_version
 from flows.cli.research.window_options import GridOptions, WindowOptions, WorkerOptions
 from flows.cli.text_table import table
@@ -37,7 +38,6 @@ def run_sweep(
     given: Mapping[str, object], how: tuple[GridOptions, WorkerOptions], window: WindowOptions, folder: str | None
 ) -> "SweepAnswer":
     """Return the answer of a sweep over the file of the grid, `window` as in a backtest."""
-    from flows.cli.research.results_folder import results_folder
     from flows.cli.research.sweep_file import read_axes
     from flows.config.paths import expanded
     from flows.planning.plan import RequestRefused, between

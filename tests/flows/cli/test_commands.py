@@ -155,7 +155,8 @@ def test_what_is_saved_is_complete_and_loads_nothing(run: Run, file: Path, tmp_p
     one, several = tmp_path / "one", tmp_path / "deep" / "several"
     assert backtested(run, file, "--symbol", "SHARE", "--strategy", "rules", "--save-results", one).code == 0
     answer = backtested(run, file, "--strategy", "rules", "--save-results", several).answer
-    assert answer["files"] == [str(several / name) for name in ("equity.parquet", "trades.parquet", "report.html")]
+    names = ("equity.parquet", "trades.parquet", "report.html", "run.json")
+    assert answer["files"] == [str(several / name) for name in names]
     single, portfolio = (pd.read_parquet(folder / "equity.parquet") for folder in (one, several))
     assert list(single) == ["as_of", "equity", "drawdown", "exposure", "regime"]
     assert set(portfolio) == set(single) | {"exposure_BOND", "exposure_SHARE", "exposure_TOKEN"}

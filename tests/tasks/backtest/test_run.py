@@ -149,7 +149,7 @@ def test_a_backtest_waits_for_no_torch_where_nothing_is_to_be_fitted() -> None:
 def test_what_is_saved_reads_back(tmp_path: Path) -> None:
     tested = backtest(a_job(tmp_path / "home", PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
     files = save(tested, tmp_path / "results", tested.job.now)
-    assert [Path(file).name for file in files] == ["equity.parquet", "trades.parquet", "report.html"]
+    assert [Path(file).name for file in files] == ["equity.parquet", "trades.parquet", "report.html", "run.json"]
     equity, trades = pd.read_parquet(files[0]), pd.read_parquet(files[1])
     assert list(equity) == [
         *("as_of", "equity", "drawdown", "exposure", "exposure_SHARE", "exposure_TOKEN", "regime"),

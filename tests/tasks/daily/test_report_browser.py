@@ -1,6 +1,6 @@
 """The report of a real backtest in a real browser: silent, offline, within the screen, and its pictures answer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,40 +14,11 @@ from tasks.backtest.export import save
 from tasks.backtest.run import Window, backtest
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
+from testing.servers.page_visits import CONTRASTS, a_tab, visit
 
 pytestmark = pytest.mark.browser
-#: A browser beside other work may take long to begin.
-PATIENCE_MS = 120_000
 #: The picture of the equity, and that of the weights.
 EQUITY, WEIGHTS = ".live >> nth=0", ".live >> nth=1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """Result of loading a page: what it did, and how wide it turned out in a window of the asked width."""
-
-    requests: tuple[str, ...]
-    complaints: tuple[str, ...]
-    width_px: int
-
-
-def a_tab(browser: Browser, width_px: int) -> Page:
-    tab = browser.new_page(viewport={"width": width_px, "height": 900})
-    tab.set_default_timeout(PATIENCE_MS)
-    return tab
-
-
-def visit(browser: Browser, page: Path, width_px: int) -> Visit:
-    requests: list[str] = []
-    complaints: list[str] = []
-    tab = a_tab(browser, width_px)
-    tab.on("request", lambda request: requests.append(request.url))
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.goto(page.as_uri())
-    width = int(tab.evaluate("document.documentElement.scrollWidth"))
-    tab.close()
-    return Visit(requests=tuple(requests), complaints=tuple(complaints), width_px=width)
 
 
 @pytest.fixture(scope="module")
@@ -95,38 +66,6 @@ def test_a_page_that_does_otherwise_is_caught(browser: Browser, report: Path, tm
     assert seen.width_px > 390
     page.write_text("<!doctype html><img src=other.png>", encoding="utf-8")
     assert visit(browser, page, 390).requests == (page.as_uri(), (tmp_path / "other.png").as_uri())
-
-
-#: The contrast of each text with what is painted under it, the lowest first; a canvas turns any colour into bytes.
-CONTRASTS = """() => {
-  const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
-  const brush = pen.getContext("2d", { willReadFrequently: true });
-  const painted = colours => {
-    brush.fillStyle = "#fff";
-    brush.fillRect(0, 0, 1, 1);
-    for (const colour of colours) { brush.fillStyle = colour; brush.fillRect(0, 0, 1, 1); }
-    return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = bytes => {
-    const [red, green, blue] = bytes.map(byte => byte / 255).map(
-      part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const seen = new Map();
-  for (const element of document.querySelectorAll("body *")) {
-    const says = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-    if (!says || !element.checkVisibility() || element.matches("title, style, script")) continue;
-    const style = getComputedStyle(element), drawn = element.closest("svg");
-    const under = [];
-    for (let at = drawn ?? element; at; at = at.parentElement) under.unshift(getComputedStyle(at).backgroundColor);
-    if (drawn) under.push(getComputedStyle(drawn.querySelector(".td-ground")).fill);
-    const text = drawn ? style.fill : style.color, key = [...under, text].join();
-    if (seen.has(key)) continue;
-    const [low, high] = [light(painted(under)), light(painted([...under, text]))].sort((a, b) => a - b);
-    seen.set(key, [(high + 0.05) / (low + 0.05), element.textContent.slice(0, 40), text]);
-  }
-  return [...seen.values()].sort((a, b) => a[0] - b[0]);
-}"""
 
 
 def pixel_of(tab: Page, share: float) -> tuple[float, float]:

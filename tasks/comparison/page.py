@@ -1,0 +1,231 @@
+"""The page of a comparison: its figures, differences and picture, as values and tables."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from storage import reports
+from strategy.evaluation.metrics import drawdowns
+from strategy.evaluation.paired_differences import Difference
+from strategy.evaluation.rolling_metrics import rolling_sharpe
+from strategy.evaluation.sharpe_tests import SharpeDifference
+from strategy.market.bars import FloatArray
+from tasks.comparison.answer import cautions, differing_settings
+from tasks.comparison.comparison import Chosen, Compared, Comparison
+from tasks.report.backtest_page import Evidence
+from tasks.report.backtest_tables import Measured, metrics_table
+from tasks.report.charts import EquityPicture, Line, Panel
+from tasks.report.daily_page import equity_drawings
+from tasks.report.markup import ABSENT, Table, figure, render, several, share
+from tasks.report.picture_data import picture_data
+from tasks.report.scales import signed_percent
+
+#: The most runs whose rolling ratios are told under the pointer, too.
+FEW_RUNS = 4
+#: With a rolling window shorter than this, in days, no rolling ratio is plotted.
+FEWEST_ROLLING_DAYS = 21
+PAGE = "comparison.html"
+
+
+def save(found: Comparison, folder: Path) -> tuple[str, ...]:
+    """Write the page of a comparison; return its path. Raises StoreError."""
+    return (str(reports.write(folder, PAGE, comparison_page(found))),)
+
+
+def comparison_page(found: Comparison) -> str:
+    """Return a comparison as one HTML document."""
+    drawn = _picture(found)
+    measured = [Measured(label=run.label, metrics=run.metrics) for run in found.runs]
+    values = {
+        "labels": [run.label for run in found.runs],
+        "dates": found.dates,
+        "facts": _facts(found),
+        "warnings": cautions(found),
+        "drawings": equity_drawings(drawn),
+        "data": picture_data(drawn),
+        "metrics": metrics_table(measured, len(found.dates)),
+        "differences": _differences(found),
+        "luck": _luck(found),
+        "runs": _runs(found.runs),
+        "origin": _origin(found.runs),
+    }
+    return render("comparison_page.html.j2", values)
+
+
+def _facts(found: Comparison) -> tuple[tuple[str, str], ...]:
+    best = found.chosen
+    if best is None:
+        return (("Runs compared", str(len(found.runs))),)
+    return (
+        ("Highest Sharpe ratio", best.label),
+        ("Its Sharpe ratio", figure(best.sharpe)),
+        ("Probability of skill, deflated", share(best.deflated)),
+        ("Configurations tried", f"{best.trials:,}"),
+        ("Runs compared", str(len(found.runs))),
+    )
+
+
+def _picture(found: Comparison) -> EquityPicture:
+    """Return the equities of all runs, each from that of the first on; further plots have a line of each run, too."""
+    begin = found.runs[0].equity[0]
+    paths = {run.label: run.equity * (begin / run.equity[0]) for run in found.runs}
+    first = found.runs[0]
+    # A ratio to nothing is none.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = {label: 100.0 * (path / paths[first.label] - 1.0) for label, path in paths.items()}
+    depths = {label: -100.0 * drawdowns(path) for label, path in paths.items()}
+    panels = [
+        Panel(heading="Drawdown", lines=_lines(depths), level=0.0, unit="%"),
+        Panel(heading=f"Beyond {first.label}; the equity relative to it", lines=_lines(beyond), level=0.0, unit="%"),
+    ]
+    lookback = min(found.days_per_year // 2, len(found.dates) // 4)
+    if lookback >= FEWEST_ROLLING_DAYS and len(found.runs) <= FEW_RUNS:
+        ratios = {label: rolling_sharpe(path, lookback, found.days_per_year) for label, path in paths.items()}
+        panels.append(
+            Panel(heading=f"Sharpe ratio; {lookback} days, above a rate of 0", lines=_lines(ratios), level=0.0)
+        )
+    return EquityPicture(
+        title="Equity, each begun with the same money",
+        dates=found.dates,
+        lines=_lines(paths),
+        panels=tuple(panels),
+    )
+
+
+def _lines(paths: dict[str, FloatArray]) -> tuple[Line, ...]:
+    return tuple(Line(label=label, values=tuple(path.tolist())) for label, path in paths.items())
+
+
+def _differences(found: Comparison) -> tuple[Table, ...]:
+    """Return a table for each figure: a row for each run but the first, less that one."""
+    than = f"less that of {found.runs[0].label}"
+    others = len(found.against)
+    chosen = (f"p, best of {others}",) if others > 1 else ()
+    ratios = [
+        (
+            each.label,
+            *_told(each.differences.sharpe, _signed),
+            _p(None if ratio is None else ratio.p),
+            _p(each.p_chosen),
+        )
+        for each in found.against
+        for ratio in (each.differences.sharpe,)
+    ]
+    growth = [(each.label, *_told(each.differences.growth, signed_percent)) for each in found.against]
+    named = [(each.label, each.differences.drawdown) for each in found.against]
+    scaled = [(each.label, each.differences.drawdown_at_equal_vol) for each in found.against]
+    points = "in percentage points; above 0 is deeper"
+    return (
+        _difference_table(f"Sharpe ratio {than}", ("p", *chosen), [row[: 4 + len(chosen)] for row in ratios]),
+        _difference_table(f"Growth per year {than}, in percentage points", (), growth),
+        _drawdown_table(f"Deepest drawdown {than}, {points}", named),
+        _drawdown_table(f"The same at equal volatility, of returns above the rate, {points}", scaled),
+    )
+
+
+def _drawdown_table(heading: str, named: Sequence[tuple[str, Difference | None]]) -> Table:
+    rows = [(label, *_told(depth, signed_percent)) for label, depth in named]
+    return replace(_difference_table(heading, (), rows), tones=tuple(("", _tone(depth), "") for _, depth in named))
+
+
+def _difference_table(heading: str, further: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
+    columns = ("", "Difference", "95% interval", *further)
+    return Table(heading=heading, columns=columns, numbers=frozenset(columns) - {"", "95% interval"}, rows=tuple(rows))
+
+
+def _told(found: Difference | SharpeDifference | None, shown: Callable[[float], str]) -> tuple[str, str]:
+    if found is None:
+        return ABSENT, ABSENT
+    return shown(found.difference), f"{shown(found.low)} to {shown(found.high)}"
+
+
+def _tone(depth: Difference | None) -> str:
+    """Return the style of a difference of drawdowns, of which less is better."""
+    return "" if depth is None or not depth.difference else "bad" if depth.difference > 0 else "good"
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+,.2f}".replace("-", "−")
+    return text[1:] if text.strip("+−0.") == "" else text
+
+
+def _p(value: float | None) -> str:
+    return ABSENT if value is None else "< 0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def _luck(found: Comparison) -> tuple[Evidence, ...]:
+    """Return what the choice of the best run is worth."""
+    best = found.chosen
+    if best is None:
+        return ()
+    return (
+        Evidence(
+            name="Deflated Sharpe",
+            value=share(best.deflated),
+            meaning=f"probability that the true ratio of {best.label}, the best of these {len(found.runs)}, is above "
+            f"{figure(best.luckiest)}, the expected best of {best.trials:,} trials without skill",
+        ),
+        *_of_several(best, found),
+    )
+
+
+def _of_several(best: Chosen, found: Comparison) -> tuple[Evidence, ...]:
+    if len(found.runs) <= 2:
+        return ()
+    superior = Evidence(
+        name=f"Best of the others against {found.runs[0].label}, p",
+        value=_p(best.spa_p),
+        meaning="probability that luck alone makes the best of them look this much better (Hansen's test of superior "
+        "predictive ability)",
+    )
+    overfit = Evidence(
+        name="Overfitting of this choice",
+        value=share(best.pbo),
+        meaning="of the splits of the days in which what was best on one half was no better than the median run on the "
+        "other",
+    )
+    return (superior, overfit)
+
+
+def _runs(runs: Sequence[Compared]) -> Table:
+    """Return what the runs are, and the settings in which they differ."""
+    labels = tuple(run.label for run in runs)
+    records = [run.run.record for run in runs]
+    rows = [
+        ("Symbols", *(several(record.symbols, most=3) for record in records)),
+        ("Days tested", *(f"{record.dates[0]} to {record.dates[-1]}" for record in records)),
+        *(
+            (name, *(_setting(record.config.get(name)) for record in records))
+            for name in differing_settings([run.run for run in runs])
+        ),
+    ]
+    return Table(
+        heading="What the runs are, and the settings in which they differ", columns=("", *labels), rows=tuple(rows)
+    )
+
+
+def _setting(value: object) -> str:
+    return ABSENT if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _origin(runs: Sequence[Compared]) -> Table:
+    rows = tuple(
+        (
+            run.label,
+            str(run.run.folder),
+            f"{run.run.record.saved_at:%Y-%m-%d %H:%M} UTC",
+            run.run.record.data_sha256[:12],
+            run.run.record.code_version[:24],
+            str(run.run.record.seed),
+            ABSENT if run.run.record.trials is None else f"{run.run.record.trials:,}",
+        )
+        for run in runs
+    )
+    return Table(
+        heading="Where the runs come from",
+        columns=("Run", "Folder", "Saved", "Data", "Code", "Seed", "Tried by then"),
+        numbers=frozenset({"Seed", "Tried by then"}),
+        rows=rows,
+    )
