@@ -73,7 +73,7 @@ def test_the_tables_are_those_of_the_saved_results(
         *("backtest", "--source", path, "--strategy", "rules", "--start-date", WINDOW["start"]),
         *("--end-date", WINDOW["end"], "--save-results", tmp_path / "out", "--home", tmp_path / "home"),
     )
-    equity, trades, _ = map(Path, answer["files"])
+    equity, trades, *_ = map(Path, answer["files"])
     tested = td.backtest(path, "rules", **WINDOW)
     saved = pd.read_parquet(equity)
     assert tested.equity.index.name == "date"

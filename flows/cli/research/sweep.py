@@ -60,9 +60,12 @@ def run_sweep(
     quiet_logs()
     from tasks.backtest.sweep_answer import found_answer, save
     from tasks.backtest.sweep_walk_forward import sweep_of
+    from tasks.sweep_report.page import save as save_page
 
     found = carry_out(planned, run)
     answer = found_answer(found, save(sweep_of(found), results) if results is not None else ())
+    if results is not None:
+        answer = save_page(sweep_of(found), answer, results)
     return answer.model_copy(update={"seconds": round(perf_counter() - started, 2)})
 
 

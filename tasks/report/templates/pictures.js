@@ -308,4 +308,42 @@ function listen(svg, { data, state, tip, picture, redraw, show, few }) {
   }
 }
 
+// A grid whose cells tell their point under the pointer, or where the arrow keys lead.
+function warm(grid) {
+  const tip = made(grid, "div", "tip"), rows = [...grid.querySelectorAll("tbody tr")].map(row => [...row.querySelectorAll("td")]);
+  let here = null;
+  const leave = () => {
+    tip.hidden = true;
+    here?.classList.remove("here");
+    here = null;
+  };
+  const show = cell => {
+    leave();
+    if (!cell?.dataset.tip) return;
+    (here = cell).classList.add("here");
+    const [name, ...figures] = cell.dataset.tip.split("\n");
+    tip.replaceChildren();
+    made(tip, "b", "", name);
+    for (const [label, value] of figures.map(line => line.split("\t"))) made(made(tip, "span", "", label), "i", "", value);
+    tip.hidden = false;
+    const box = grid.getBoundingClientRect(), at = cell.getBoundingClientRect();
+    const middle = at.left + at.width / 2 - box.left, beside = middle > box.width / 2 ? at.left - box.left - tip.offsetWidth - 8 : at.right - box.left + 8;
+    tip.style.left = `${Math.max(0, Math.min(beside, box.width - tip.offsetWidth))}px`;
+    tip.style.top = `${Math.max(0, Math.min(at.top - box.top, box.height - tip.offsetHeight))}px`;
+  };
+  tip.hidden = true;
+  grid.addEventListener("pointerover", event => show(event.target.closest("td")));
+  grid.addEventListener("pointerleave", leave);
+  grid.addEventListener("blur", leave);
+  set(grid, { tabindex: 0 }).addEventListener("keydown", event => {
+    const [down, across] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key] ?? [0, 0];
+    if (event.key === "Escape") leave();
+    if (!down && !across) return;
+    event.preventDefault();
+    const row = rows.findIndex(cells => cells.includes(here)), from = here ? [row, rows[row].indexOf(here)] : [-down, -across];
+    show(rows[from[0] + down]?.[from[1] + across] ?? here ?? grid.querySelector("td.best"));
+  });
+}
+
+for (const grid of document.querySelectorAll(".heat")) warm(grid);
 for (const picture of document.querySelectorAll(".live")) enliven(picture);

@@ -1,0 +1,132 @@
+"""The page of a sweep, as values and tables."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from storage import reports
+from tasks.backtest.sweep import Sweep
+from tasks.backtest.sweep_answer import sweep_table
+from tasks.backtest.sweep_answer_model import PointAnswer, SweepAnswer, WalkForwardAnswer
+from tasks.report.backtest_page import Evidence
+from tasks.report.markup import ABSENT, Table, figure, render, several, share
+from tasks.sweep_report.heat_maps import TOLD, heat_maps, told
+
+PAGE = "sweep.html"
+
+
+def save(swept: Sweep, answer: SweepAnswer, folder: Path) -> SweepAnswer:
+    """Write the page of a sweep; return its answer with the path. Raises StoreError."""
+    written = reports.write(folder, PAGE, sweep_page(answer, sweep_table(swept)))
+    return answer.model_copy(update={"files": (*answer.files, str(written))})
+
+
+def sweep_page(answer: SweepAnswer, points: pd.DataFrame) -> str:
+    """Return a sweep as one HTML document; `points` is its table, best first."""
+    maps, shading = heat_maps(points, answer.varied)
+    values = {
+        "answer": answer,
+        "symbols": several(answer.symbols, 6),
+        "facts": _facts(answer),
+        "maps": maps,
+        "low": figure(shading.low),
+        "high": figure(shading.top),
+        "luck": _luck(answer),
+        "top": _top(answer.top, answer.varied),
+        "walk": _walk(answer.walk_forward, answer.varied),
+        "origin": (
+            ("Data sha256", answer.data_sha256),
+            ("Code version", answer.code_version),
+            ("Configurations tried", f"{answer.trials:,}"),
+            *((name, _shown(value)) for name, value in answer.config.items()),
+        ),
+    }
+    return render("sweep_page.html.j2", values)
+
+
+def _facts(answer: SweepAnswer) -> tuple[tuple[str, str], ...]:
+    rivals = ((f"Sharpe ratio of {name}", figure(one.net.sharpe)) for name, one in answer.benchmarks.items())
+    return (
+        ("Best Sharpe ratio", figure(answer.best.sharpe)),
+        ("In its exact account", figure(answer.best.exact.sharpe)),
+        *rivals,
+        ("Probability of skill, deflated", share(answer.deflated_sharpe)),
+        ("Configurations tried", f"{answer.trials:,}"),
+        *((name, _shown(_value(answer.best, name))) for name in answer.varied),
+    )
+
+
+def _luck(answer: SweepAnswer) -> tuple[Evidence, ...]:
+    """Return how much of the best point may be luck."""
+    deflated = Evidence(
+        name="Deflated Sharpe",
+        value=share(answer.deflated_sharpe),
+        meaning=f"probability that the best point's true ratio is above {figure(answer.luckiest_sharpe)}, the expected "
+        f"best of {answer.trials:,} trials without skill",
+    )
+    if answer.pbo is None:
+        return (deflated,)
+    overfit = Evidence(
+        name="Overfitting",
+        value=share(answer.pbo),
+        meaning="of the splits of the days in which what was best on one half was no better than the median point on "
+        "the other; near one half the choice is luck",
+    )
+    loss = Evidence(
+        name="Loss of the choice",
+        value=share(answer.probability_of_loss),
+        meaning="of these splits in which it lost money on the other half",
+    )
+    return (deflated, overfit, loss)
+
+
+def _top(points: Sequence[PointAnswer], varied: Sequence[str]) -> Table:
+    names = tuple(name for name, _ in TOLD.values())
+    rows = tuple(
+        (
+            *(_shown(_value(point, name)) for name in varied),
+            *(shown(getattr(point, key)) for key, (_, shown) in TOLD.items()),
+        )
+        for point in points
+    )
+    columns = (*varied, *names)
+    return Table(heading=f"The best {len(points)} points", columns=columns, numbers=frozenset(columns), rows=rows)
+
+
+def _walk(walk: WalkForwardAnswer | None, varied: Sequence[str]) -> Table | None:
+    """Return the picks of a walk-forward, and what was left of them out of sample."""
+    if walk is None:
+        return None
+    named = tuple(name for name in varied if name not in ("symbols",))
+    columns = ("Traded from", "To", *named, "In sample", "Out of sample")
+    rows = tuple(
+        (
+            fold.start.isoformat(),
+            fold.end.isoformat(),
+            *(_shown(_value(fold, name)) for name in named),
+            figure(fold.in_sample_sharpe),
+            figure(fold.out_of_sample_sharpe),
+        )
+        for fold in walk.folds
+    )
+    whole = f"{figure(walk.in_sample_sharpe)} in sample, {figure(walk.out_of_sample.sharpe)} out of sample"
+    return Table(
+        heading=f"Picked each year on the past alone: Sharpe ratio {whole}",
+        columns=columns,
+        numbers=frozenset(columns[2:]),
+        rows=rows,
+    )
+
+
+def _value(point: object, name: str) -> object:
+    """Return the value of an axis; a parameter of the strategy's own is named as its column."""
+    own: Mapping[str, object] = getattr(point, "parameters", {})
+    kind, _, parameter = name.partition(".")
+    return own.get(parameter) if kind == "parameters" and parameter else getattr(point, name, None)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return ABSENT if value is None else told(value)
