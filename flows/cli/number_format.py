@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from strategy.evaluation.metrics import Metrics
     from tasks.audit.claims import AccountAnswer
     from tasks.backtest.sweep_answer_model import PointAnswer
-    from tasks.run.answers import DecisionAnswer, FillAnswer, OrderAnswer
+    from tasks.run.answers import DecisionAnswer, FillAnswer, LeftOverAnswer, OrderAnswer
 
 #: Placeholder for a missing number.
 ABSENT = "-"
@@ -109,6 +109,11 @@ def decision(answer: "DecisionAnswer") -> dict[str, object]:
 
 def order(answer: "OrderAnswer") -> dict[str, object]:
     """Return an order as a row, with its quantity formatted."""
+    return {**dict(answer), "quantity": quantity(answer.quantity)}
+
+
+def left(answer: "LeftOverAnswer") -> dict[str, object]:
+    """Return what a flattened account still holds of a symbol as a row, with its quantity formatted."""
     return {**dict(answer), "quantity": quantity(answer.quantity)}
 
 

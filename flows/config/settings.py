@@ -23,7 +23,7 @@ from flows.config.paths import default_home, expanded
 from flows.config.spelling import NAMED_SOURCES as NAMED_SOURCES
 from flows.config.spelling import PATTERNS as PATTERNS
 from flows.config.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
-from flows.config.spelling import with_prefix
+from flows.config.spelling import value_meant, with_prefix
 from storage.privacy import demand_private
 from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Remedied
@@ -349,13 +349,13 @@ def _told(error: ValidationError) -> tuple[str, str]:
         return _unknown(name)
     said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     limit = PATTERNS[name] if first["type"] == "string_pattern_mismatch" else said
-    return f"{name} is {first['input']!r}", f"it must be {limit} ({Settings.model_fields[name].description})"
+    remedy = value_meant(name, first["input"]) or f"it must be {limit} ({Settings.model_fields[name].description})"
+    return f"{name} is {first['input']!r}", remedy
 
 
 def _unknown(name: str) -> tuple[str, str]:
-    close = get_close_matches(name.lower().replace("-", "_"), Settings.model_fields, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(Settings.model_fields)}"
-    return f"unknown setting {name}", remedy
+    near = get_close_matches(name.lower().replace("-", "_"), known := Settings.model_fields, n=1)
+    return f"unknown setting {name}", f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
 def _file_settings(path: Path) -> dict[str, object]:

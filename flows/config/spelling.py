@@ -1,5 +1,7 @@
 """Spelling of symbols, accounts and sources."""
 
+from difflib import get_close_matches
+
 from strategy.builtin.registry import BUILT_IN
 
 SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
@@ -22,6 +24,16 @@ PATTERNS = {
     "such as rules=0.5+momentum=0.5",
     "parameters": "numbers, texts or truth values by name",
 }
+
+
+def value_meant(name: str, given: object) -> str:
+    """Return the value of the setting that was probably meant, as a question; empty if none is near.
+
+    >>> value_meant("source", "yahho"), value_meant("source", "kraken"), value_meant("rates", "yahho")
+    ('did you mean yahoo?', '', '')
+    """
+    close = get_close_matches(str(given).lower(), NAMED_SOURCES, n=1) if name == "source" else []
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def with_prefix(source: str) -> str:

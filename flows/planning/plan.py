@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import inf
-from re import fullmatch
+from re import fullmatch, sub
 from uuid import uuid4
 
 from exchange.ports import BarSource
@@ -73,7 +73,11 @@ class Request:
 def demand_account(name: str) -> None:
     """Raise RequestRefused for an invalid account name: it becomes a folder and part of artifact keys."""
     if not fullmatch(ACCOUNT_PATTERN, name):
-        raise RequestRefused(f"--account is {name!r}; it must be up to 64 lower-case letters, digits and dashes")
+        near = sub("[^a-z0-9]+", "-", name.lower())[:64].strip("-")
+        proposed = f"; {near} would do" if near else ""
+        raise RequestRefused(
+            f"--account is {name!r}; it must be up to 64 lower-case letters, digits and dashes{proposed}"
+        )
 
 
 def day(text: str | None, option: str) -> date | None:

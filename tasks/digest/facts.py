@@ -18,6 +18,7 @@ from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import Fill, Order
 from strategy.portfolio.decision import Status
 from strategy.portfolio.drawdown_halt import HaltEvent, HaltKind
+from strategy.portfolio.flattening import is_flattened
 from tasks.run.runs import DAILY
 
 #: The equity is drawn over so many account days: about a month of trading.
@@ -61,9 +62,9 @@ class Equity:
 class DayFacts:
     """A day of an account. `equity` is that of its last settled day; None for an account without one.
 
-    `failure` says why it is FAILED. `held_back` has the reason of each symbol that is not decided, `late` the symbols
-    that a later pass decided, `halt` the halt in force, if any. `warnings` are those that its day before did not have;
-    `repeated` counts the others.
+    `failure` says why it is FAILED; `flattened`: its orders close every position. `held_back` has the reason of each
+    symbol that is not decided, `late` the symbols that a later pass decided, `halt` the halt in force, if any.
+    `warnings` are those that its day before did not have; `repeated` counts the others.
     """
 
     account: str
@@ -71,6 +72,7 @@ class DayFacts:
     kind: DayKind
     equity: Equity | None
     decided: bool = False
+    flattened: bool = False
     failure: str = ""
     fills: tuple[Fill, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -99,6 +101,7 @@ def day_facts(store: Connection, account: str, as_of: date) -> DayFacts:
         kind=kind,
         equity=equity_on(store, account, as_of),
         decided=bool(decisions),
+        flattened=is_flattened(decisions),
         failure=" ".join(said) if kind is DayKind.FAILED else "",
         fills=ledger.fills_on(store, account, as_of),
         orders=order_store.orders_on(store, account, as_of),

@@ -76,7 +76,8 @@ def message(facts: DayFacts, beside: Beside) -> Message:
     lines = _lines(facts, beside, SHOWN)
     if len(lines) > MOST_LINES:
         lines = _lines(facts, beside, 1)
-    return Message(subject=f"TurboDMT: {facts.account}{_KINDS.get(facts.kind, '')}", body="\n".join(lines))
+    kind = ", flattened" if facts.flattened and facts.kind is DayKind.DONE else _KINDS.get(facts.kind, "")
+    return Message(subject=f"TurboDMT: {facts.account}{kind}", body="\n".join(lines))
 
 
 def _lines(facts: DayFacts, beside: Beside, shown: int) -> list[str]:
@@ -167,12 +168,15 @@ def _outcome(facts: DayFacts) -> list[str]:
 
 
 def _halted(facts: DayFacts) -> list[str]:
+    """Return the halt in force, and that the day was flattened if it is in force no longer."""
     halt = facts.halt
+    over = facts.flattened and (halt is None or halt.kind is not HaltKind.FLATTEN)
+    closes = ["Flattened on this day: its orders close every position."] if over else []
     if halt is None:
-        return []
+        return closes
     state = "Flattened" if halt.kind is HaltKind.FLATTEN else "Halted"
     since = f" since {halt.since}" if halt.since else ""
-    return _cut(f"{state}{since}: {halt.reason}", 2)
+    return [*closes, *_cut(f"{state}{since}: {halt.reason}", 2)]
 
 
 def _traded(facts: DayFacts, shown: int) -> list[str]:

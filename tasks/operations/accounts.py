@@ -17,6 +17,7 @@ from storage.ledger import positions as position_store
 from storage.ledger.accounts import KnownAccount
 from strategy.exit_codes import UsageError
 from tasks.daily.account_returns import account_returns
+from tasks.run.account_names import none_of
 from tasks.run.answers import Answer, Exact
 from tasks.run.job import PAPER
 from tasks.run.kept_terms import newest_terms, terms_on
@@ -110,7 +111,7 @@ def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> No
     with connect(home) as store:
         names = account_store.names(store)
     if names and account not in names and account not in expected:
-        raise UsageError(f"--account is {account!r}, and the ledger holds {', '.join(names)}; name one of these")
+        raise UsageError(f"--account is {account!r}, and {none_of(names, account)}")
 
 
 def demand_forgettable(home: Path, account: str) -> KnownAccount:
@@ -124,9 +125,7 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
         (known_account for known_account in account_store.known(store) if known_account.account == account), None
     )
     if found is None:
-        names = account_store.names(store)
-        held = f"the ledger holds {', '.join(names)}; name one of these" if names else "the ledger holds no account yet"
-        raise UsageError(f"NAME is {account!r}, and {held}")
+        raise UsageError(f"NAME is {account!r}, and {none_of(account_store.names(store), account)}")
     risk = risk_state.load(store, account)
     if risk.halted:
         raise UsageError(

@@ -10,6 +10,7 @@ from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from strategy.exit_codes import UsageError
 from tasks.operations.halt import demand_reason
+from tasks.run.account_names import none_of
 from tasks.run.answers import Answer
 from tasks.run.kept_terms import Terms, change_terms, last_settled, newest_terms
 
@@ -67,7 +68,6 @@ def _demand_opened(store: Connection, account: str) -> tuple[dict[str, JsonValue
     """Return the account's terms and its last settled day. Raises UsageError if it has not opened."""
     terms, last = newest_terms(store, account), last_settled(store, account)
     if terms is None or last is None:
-        known = ledger.accounts(store)
-        held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has opened yet"
+        held = none_of(ledger.accounts(store), account, "no account has opened yet")
         raise UsageError(f"--account is {account!r}, and {held}")
     return terms, last

@@ -15,6 +15,7 @@ from storage.ledger import positions as position_store
 from strategy.account.state import EntryKind
 from strategy.exit_codes import UsageError
 from tasks.report.markup import exactly
+from tasks.run.account_names import none_of
 from tasks.run.answers import Answer, Exact
 from tasks.run.job import PAPER
 
@@ -134,7 +135,8 @@ def _source(store: Connection, account: str, symbol: str) -> str:
     """Return the source of the account's bars. Raises UsageError if it is unknown, or has no such symbol."""
     source, _ = ledger.newest_panel(store, account)
     if source is None:
-        raise UsageError(f"--account is {account!r}, which has decided no day; name one that has")
+        held = none_of(ledger.accounts(store), account, "the ledger holds no account yet")
+        raise UsageError(f"--account is {account!r}, which has decided no day; {held}")
     if symbol not in instrument_store.load(store, source, [symbol]):
         raise UsageError(
             f"SYMBOL is {symbol!r}, which no run has taken from {source}; name it as `turbodmt status` does"

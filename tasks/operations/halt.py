@@ -17,6 +17,7 @@ from tasks.broker.unknown_orders import sync_orders
 from tasks.daily.flattening import cancelled
 from tasks.notices.left_over import left_over
 from tasks.report.markup import exactly
+from tasks.run.account_names import none_of
 from tasks.run.answers import Answer, LeftOverAnswer, OrderAnswer, order_answer
 from tasks.run.job import PAPER, BrokerCustomer
 from tasks.run.runs import BACKFILL
@@ -194,7 +195,5 @@ def _demand_daily(store: Connection, account: str) -> None:
 
 def _demand_known(account: str, known: tuple[str, ...]) -> None:
     if account not in known:
-        held = (
-            f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has settled a day yet"
-        )
+        held = none_of(known, account, "no account has settled a day yet")
         raise UsageError(f"--account is {account!r}, and {held}")

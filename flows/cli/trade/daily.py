@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import listed, quiet_logs, run_command, sections, warned
-from flows.cli.number_format import decision, fill, money, order
+from flows.cli.number_format import decision, fill, left, money, order
 from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Strategy, Symbols
 from flows.cli.sleeve_lines import shown_sleeves
 from flows.cli.text_table import table
@@ -149,6 +149,7 @@ def shown_daily(answer: "DayAnswer") -> str:
         table(rows, columns) if rows else "",
         listed("Fills", fills, ("symbol", "side", "quantity", "price", "fee", "order_id")),
         listed("Orders for the next open", orders, ("symbol", "side", "quantity", "state", "order_id")),
+        listed("Still to be closed", [*map(left, answer.left_over)], ("symbol", "quantity", "code", "reason")),
         f"Equity {money(answer.equity)}, cash {money(answer.cash)}" if answer.equity is not None else "",
         shown_sleeves(answer.sleeves),
         f"Waiting for {', '.join(answer.waiting)}: a later run of the day decides what has come by then."

@@ -91,13 +91,12 @@ def _opened_later(settings: "Settings") -> "Callable[[str, datetime], Broker]":
 
 def shown_halt(answer: "HaltAnswer") -> str:
     """Return in words whether an account may trade, and why, what was cancelled, and what it still holds."""
-    from flows.cli.number_format import order, quantity
+    from flows.cli.number_format import left, order
 
-    left = [{**dict(each), "quantity": quantity(each.quantity)} for each in answer.left_over]
     return sections(
         _sentence(answer),
         listed("Cancelled", [*map(order, answer.cancelled)], ("symbol", "side", "quantity", "as_of", "order_id")),
-        listed("Still held", left, ("symbol", "quantity", "code", "reason")) if left else "",
+        listed("Still to be closed", [*map(left, answer.left_over)], ("symbol", "quantity", "code", "reason")),
         warned(answer),
     )
 

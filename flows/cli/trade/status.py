@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from flows.cli.console import listed, run_command, sections, warned
-from flows.cli.number_format import money, order, percent, quantity
+from flows.cli.number_format import left, money, order, percent, quantity
 from flows.cli.options import Account, AsJson, Home
 from flows.cli.sleeve_lines import shown_sleeves
 
@@ -47,7 +47,7 @@ def shown_status(answer: "StatusAnswer") -> str:
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
         shown_sleeves(answer.sleeves),
-        listed("Left over by the flattening", _left(answer), ("symbol", "quantity", "code", "reason")),
+        listed("Still to be closed", [*map(left, answer.left_over)], ("symbol", "quantity", "code", "reason")),
         listed("Flows that wait", _waiting(answer), ("kind", "amount", "symbol", "from", "key")),
         listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),
         f"Last run: {last.as_of}, begun {last.started_at}, {last.status}" if last else "",
@@ -61,11 +61,6 @@ def _halted(answer: "StatusAnswer") -> str:
     if not answer.halted:
         return "not halted"
     return f"{'halted and flattened' if answer.flatten else 'halted'}: {answer.halted_reason}"
-
-
-def _left(answer: "StatusAnswer") -> list[dict[str, object]]:
-    """Return a row per position that the flattening has not closed yet, dust included."""
-    return [{**dict(each), "quantity": quantity(each.quantity)} for each in answer.left_over]
 
 
 def _terms(answer: "StatusAnswer") -> str:

@@ -204,7 +204,7 @@ def test_the_help_imports_nothing_heavy() -> None:
         ),
         (
             ["daily", "--source", "yahooo"],
-            "source is 'yahooo'; it must be sample, binance, binance-futures, yahoo or file:PATH",
+            "source is 'yahooo'; did you mean yahoo?",
         ),
         (["train", "--source", "file:/no/such.csv"], "there is no file /no/such.csv; check the path"),
         (
@@ -221,6 +221,10 @@ def test_the_help_imports_nothing_heavy() -> None:
         ),
         (["daily", "--broker", "live"], "broker is 'live'; it must be 'paper', 'testnet-spot' or 'testnet-futures'"),
         (["daily", "--account", "../elsewhere"], "--account is '../elsewhere'; it must be up to 64 lower-case letters"),
+        (
+            ["daily", "--account", "My desk"],
+            "--account is 'My desk'; it must be up to 64 lower-case letters, digits and dashes; my-desk would do",
+        ),
         (["backtest", "--home", ""], "home is ''; it must be the path of a folder"),
         (["backtest", "--save-results", ""], "--save-results is ''; it must be the path of a folder"),
         (["backtest", "--save-results", "/dev/null/x"], "--save-results is '/dev/null/x', which cannot be written"),

@@ -113,6 +113,7 @@ def test_settings_cannot_be_changed() -> None:
         ("broker", "binance", r"^broker is 'binance'; it must be 'paper', 'testnet-spot' or 'testnet-futures'"),
         ("strategy", "Tur bo", r"^strategy is 'Tur bo'; it must be turbo, rules, hold"),
         ("source", "kraken", r"^source is 'kraken'; it must be sample, binance, binance-futures, yahoo or file:PATH"),
+        ("source", "Yahho", r"^source is 'Yahho'; did you mean yahoo\?$"),
         ("funding", "kraken", r"^funding is 'kraken'; it must be file:PATH of a csv file"),
         ("symbols", "A B", r"^symbols is 'A B'; it must be up to 32 letters"),
         ("symbols", "A,B,A", r"^symbols name A more than once; name each once$"),

@@ -185,6 +185,19 @@ def test_a_halt_and_what_is_held_back_have_their_reasons() -> None:
     assert body(replace(FACTS, held_back={"GLD": "x", "TLT": "y"}))[-1] == "Held back, positions kept: GLD, TLT."
 
 
+def test_a_day_that_was_flattened_says_so_after_the_account_was_resumed() -> None:
+    flattened = replace(FACTS, flattened=True)
+    assert message(flattened, Beside()).subject.endswith(", flattened")
+    assert body(flattened)[2] == "Flattened on this day: its orders close every position."
+    halt = HaltEvent(kind=HaltKind.HALT, since=DAY, reason="on holiday", recorded_at=AT)
+    assert body(replace(flattened, halt=halt))[2:4] == [
+        "Flattened on this day: its orders close every position.",
+        "Halted since 2020-06-12: on holiday",
+    ]
+    in_force = body(replace(flattened, halt=replace(halt, kind=HaltKind.FLATTEN)))
+    assert [line for line in in_force if "lattened" in line] == ["Flattened since 2020-06-12: on holiday"]
+
+
 def test_warnings_of_the_day_before_are_counted() -> None:
     assert body(replace(FACTS, repeated=2))[-1] == "Warnings: 2 as on the day before"
     assert body(replace(FACTS, repeated=2, warnings=("look",)))[-2:] == ["! look", "! 2 others as on the day before"]

@@ -134,7 +134,7 @@ def test_no_reason_is_refused(job: Job) -> None:
 
 
 def test_a_misspelt_account_is_refused_and_stays_as_it_is(job: Job) -> None:
-    with pytest.raises(UsageError, match="--account is 'dayly', and the ledger holds daily; name one of these"):
+    with pytest.raises(UsageError, match="--account is 'dayly', and the ledger holds daily; did you mean daily"):
         halt(job.home, "dayly", "the feed looks wrong", NOW)
     with connect(job.home) as store:
         assert not risk_state.load(store, "dayly").halted

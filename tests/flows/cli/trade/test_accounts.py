@@ -53,7 +53,7 @@ def test_a_name_that_there_is_not_is_answered_with_those_that_there_are(run: Run
         ended = run(*command, "--account", "dialy", "--json")
         assert (ended.code, ended.failure) == (
             2,
-            "--account is 'dialy', and the ledger holds daily; name one of these",
+            "--account is 'dialy', and the ledger holds daily; did you mean daily?",
         )
     # What a deployment will trade is no slip of the pen.
     assert run("status", "--account", "daily-crypto").code == 0
@@ -67,7 +67,7 @@ def test_an_account_is_forgotten_once_someone_says_yes(run: Run, job: Job, home:
     asked = run("accounts", "forget", "daily")
     assert (asked.code, asked.failure) == (2, "there is no terminal to ask at; give --yes if it is meant")
     assert run("accounts", "forget", "dialy", "--yes").failure == (
-        "NAME is 'dialy', and the ledger holds daily; name one of these"
+        "NAME is 'dialy', and the ledger holds daily; did you mean daily?"
     )
     empty = run("accounts", "forget", "daily", "--yes", "--home", home / "another")
     assert empty.failure == "NAME is 'daily', and the ledger holds no account yet"

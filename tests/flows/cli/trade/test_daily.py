@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from flows.cli.trade.daily import shown_daily
-from tasks.run.answers import DayAnswer, DecisionAnswer
+from tasks.run.answers import DayAnswer, DecisionAnswer, LeftOverAnswer
 
 EMPTY = DayAnswer(
     as_of=date(2018, 12, 30),
@@ -44,6 +44,16 @@ def test_a_halted_day_says_so_before_all_else() -> None:
         "Halted since 2020-01-01: too deep; only orders that reduce a position are sent. Once you know why, `turbodmt "
         "resume --account desk --reason TEXT` lets it trade again."
     )
+
+
+def test_what_a_flattening_has_left_is_listed() -> None:
+    left = LeftOverAnswer(symbol="BTCUSDT", quantity=Decimal("0.0000001"), code="dust", reason="below the least order")
+    told = shown_daily(EMPTY.model_copy(update={"flatten": True, "left_over": (left,)})).splitlines()
+    start = told.index("Still to be closed")
+    assert [line.split() for line in told[start + 1 : start + 3]] == [
+        ["symbol", "quantity", "code", "reason"],
+        ["BTCUSDT", "0.0000001", "dust", "below", "the", "least", "order"],
+    ]
 
 
 def test_a_position_that_is_kept_is_shown_with_the_exposure_held() -> None:
