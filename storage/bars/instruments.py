@@ -34,7 +34,8 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
         own = _stated_ends(connection, source, symbols)
         for instrument in instruments:
             told = instrument.last_price is not None
-            row = _row(replace(instrument, listed_to=own.get(instrument.symbol)) if told else instrument)
+            stated = replace(instrument, listed_to=own.get(instrument.symbol), last_price=None) if told else instrument
+            row = _row(stated)
             if row not in known:
                 connection.execute(
                     f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone

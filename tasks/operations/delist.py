@@ -111,7 +111,7 @@ def undo(home: Path, account: str, symbol: str) -> DelistAnswer:
 
 
 def _settled(store: Connection, known: Delisting, account: str, day: date) -> str:
-    """Return why a delisting cannot be taken back any more, and what undoes what it has done."""
+    """Return why a delisting cannot be taken back any more, and what corrects what it has done."""
     paid = sum(
         (
             entry.cash
@@ -121,13 +121,10 @@ def _settled(store: Connection, known: Delisting, account: str, day: date) -> st
         Decimal(0),
     )
     done = f"has paid {exactly(paid)} into" if paid > 0 else f"has taken {exactly(-paid)} out of"
-    told = f"SYMBOL is {known.symbol!r}, whose delisting on {known.day} {done if paid else 'was settled by'} account "
-    opposite = "withdraw" if paid > 0 else "deposit"
-    amount = exactly(abs(paid)).replace(",", "")
-    remedy = f"`turbodmt {opposite} {amount} --account {account}` books the opposite, and " if paid else ""
     return (
-        f"{told}{account} on {day}, and a settled day never changes; {remedy}bars of the symbol from another source, "
-        "such as a file, are traded as before"
+        f"SYMBOL is {known.symbol!r}, whose delisting on {known.day} {done if paid else 'was settled by'} account "
+        f"{account} on {day}, and a settled day never changes; `turbodmt deposit` or `turbodmt withdraw` corrects what "
+        "a wrong price has paid, and a symbol that is listed after all trades on from another source, such as a file"
     )
 
 

@@ -36,7 +36,7 @@ def delist(
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
     account: Account = "daily",
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take it back, which ends once an account has settled it.")
+        bool, typer.Option("--undo", help="Take back what is recorded, while no account has settled it.")
     ] = False,
     home: Home = None,
     as_json: AsJson = False,
@@ -69,12 +69,10 @@ def run_delist(home: str | None, options: DelistOptions) -> "DelistAnswer":
 
     on = day(options.day, "--on")
     if on is None or options.price is None:
-        lacking = " and ".join(
-            name for name, given in (("--on DATE", on), ("--price P", options.price)) if given is None
-        )
+        lacking = [name for name, given in (("--on DATE", on), ("--price P", options.price)) if given is None]
         raise UsageError(
-            f"{lacking} is missing: a delisting has a day and what a unit is paid out at then; give both, or --undo to "
-            "take one back"
+            f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing: a delisting has a day and what a "
+            "unit is paid out at then; give both, or --undo to take one back"
         )
     request = DelistRequest(
         account=options.account,

@@ -114,11 +114,11 @@ def test_what_an_account_was_paid_cannot_be_taken_back(job: Job) -> None:
     paid = delist(job.home, request()).paid_out
     assert paid is not None
     run_day(job, lambda: PAIR)
-    amount = f"{paid:.6f}".rstrip("0")
+    amount = f"{paid:,.4f}".rstrip("0")
     with pytest.raises(
         UsageError,
-        match=rf"on 2020-06-11 has paid [\d,.]+ into account daily on 2020-06-11, and a settled day never changes; "
-        rf"`turbodmt withdraw {amount}\d* --account daily` books the opposite",
+        match=rf"on 2020-06-11 has paid {amount}\d* into account daily on 2020-06-11, and a settled day never changes; "
+        r"`turbodmt deposit` or `turbodmt withdraw` corrects what a wrong price has paid",
     ):
         undo(job.home, "daily", "SHARE")
 
@@ -134,10 +134,13 @@ def test_a_day_that_was_decided_by_it_keeps_it_whoever_asks(tmp_path: Path) -> N
         undo(job.home, "daily", "SHARE")
 
 
-def test_the_end_that_the_source_states_outlives_what_a_person_said_and_took_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stated_end", [None, date(2020, 9, 1)])
+def test_the_end_that_the_source_states_outlives_what_a_person_said_and_took_back(
+    tmp_path: Path, stated_end: date | None
+) -> None:
     job = a_job(tmp_path / "home", PAIR.symbols(), FIRST, VOL_TARGET)
     run_day(job, lambda: PAIR)
-    stated = replace(SHARE.instrument, listed_to=date(2020, 9, 1))
+    stated = replace(SHARE.instrument, listed_to=stated_end)
     with connect(job.home) as store:
         instrument_store.save(store, "fake", [stated])
     delist(job.home, request())
@@ -150,10 +153,21 @@ def test_the_end_that_the_source_states_outlives_what_a_person_said_and_took_bac
     assert told.listed_to == LAST
 
 
+def test_days_before_a_delisting_that_is_known_already_are_as_any_other(tmp_path: Path) -> None:
+    job = a_job(tmp_path / "home", PAIR.symbols(), FIRST, VOL_TARGET)
+    run_day(job, lambda: PAIR)
+    delist(job.home, request())
+    for source in (PAIR, replace(PAIR, streaming=True)):
+        later = replace(job, account="later" if source.streaming else "other")
+        for offset in range(4):
+            run_day(on(later, FIRST + offset * DAY), lambda source=source: source)  # type: ignore[misc]
+        assert "SHARE" not in held(later)
+
+
 @pytest.mark.parametrize(
     ("given", "undoes", "words"),
     [
-        ({}, False, "--on DATE and --price P is missing"),
+        ({}, False, "--on DATE and --price P are missing"),
         ({"day": "2020-06-11"}, False, "--price P is missing"),
         ({"price": "5"}, False, "--on DATE is missing"),
         ({"price": "5"}, True, "--undo takes back what is recorded, whatever day and price"),
