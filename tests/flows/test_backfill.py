@@ -17,7 +17,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import ParameterTypeError
-from prefect.testing.utilities import prefect_test_harness
 
 from exchange.bars.sample import SampleBars
 from flows.backfill import backfill
@@ -33,6 +32,7 @@ from storage.ledger.positions import snapshots
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.runs import AccountFilled
 from testing.accounts.ledgers import contents
+from testing.servers.prefect_database import prefect_harness
 from tests.flows.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ def test_an_end_after_the_last_bar_means_the_last_bar(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=60):
+    with prefect_harness():
         yield
 
 

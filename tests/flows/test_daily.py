@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from examples import ridge
 from exchange.bars.sample import SampleBars
@@ -37,6 +36,7 @@ from tasks.run.runs import begin, close_failed
 from tasks.strategies.catalogue import of_file, register
 from testing.accounts.ledgers import contents, replayed, tidied
 from testing.runs.own_strategies import PEEKS, a_file
+from testing.servers.prefect_database import prefect_harness
 from tests.flows.conftest import Run
 
 #: When a person halts or resumes.
@@ -50,7 +50,7 @@ SUNDAY = date(2018, 12, 30)
 
 @pytest.fixture(scope="module", autouse=True)
 def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=60):
+    with prefect_harness():
         yield
 
 

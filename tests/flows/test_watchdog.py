@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.orchestration import get_client
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from exchange.sessions.closing_times import last_closed
@@ -28,6 +27,7 @@ from storage.database import connect
 from strategy.market.instruments import Calendar
 from tasks.operations.concerns import Concern
 from testing.markets.bars import Listing
+from testing.servers.prefect_database import prefect_harness
 from testing.servers.webhook import SECRET, receiver
 from tests.flows.conftest import Ended, Run, write_bars
 
@@ -42,7 +42,7 @@ tell_overdue(load({"home": sys.argv[1]}), {"daily"}, clock())
 
 @pytest.fixture(scope="module", autouse=True)
 def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=60):
+    with prefect_harness():
         yield
 
 

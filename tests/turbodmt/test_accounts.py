@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 import turbodmt as td
 from exchange.ports import SourceRefused
@@ -17,6 +16,7 @@ from strategy.exit_codes import UsageError
 from tasks.operations.cash_flows import FlowRequest, cash_request, request_flows
 from testing.markets.bars import PAIR, SHARE, TOKEN
 from testing.runs.jobs import a_job, on, run_day
+from testing.servers.prefect_database import prefect_harness
 from tests.flows.conftest import write_bars
 
 DAYS = ("2020-12-28", "2020-12-29", "2020-12-30")
@@ -28,7 +28,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("lived") / "home"
     path = home.parent / "bars.csv"
     write_bars(path, SHARE, TOKEN)
-    with prefect_test_harness(server_startup_timeout=60):
+    with prefect_harness():
         for day in DAYS:
             answer = td.run_daily("rules", source=path, symbols=["SHARE", "TOKEN"], as_of=day, home=home)
             assert (answer.as_of.isoformat(), answer.strategy) == (day, "rules")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 import turbodmt as td
 from strategy.builtin.registry import BUILT_IN
+from testing.servers.prefect_database import prefect_harness
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    with prefect_test_harness(server_startup_timeout=60):
+    with prefect_harness():
         for number, block in enumerate(BLOCKS):
             exec(compile(block, f"block {number} of {PAGE.name}", "exec"), names)
     assert (tmp_path / "report.html").exists()

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.planning.plan import RequestRefused
 from strategy.market.instruments import Calendar
 from testing.exchange.testnets import Testnet, stamped_by
 from testing.markets.bars import FakeBars, Listing, record
+from testing.servers.prefect_database import prefect_harness
 from tests.flows.conftest import write_bars
 from turbodmt import BinancePaperTrader, SizingParams, calculate_position_size, detect_market_regime, main
 
@@ -128,7 +128,7 @@ def testnet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Testnet]:
 
     monkeypatch.setattr("exchange.bars.binance_klines.BinanceBars", lambda: source)
     monkeypatch.setattr("exchange.brokers.binance_spot.SpotTestnet", broker)
-    with stamped_by(net.clock), prefect_test_harness(server_startup_timeout=60):
+    with stamped_by(net.clock), prefect_harness():
         yield net
 
 

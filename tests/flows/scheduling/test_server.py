@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from flows.scheduling.deployments import JOB_TEMPLATE
+from testing.servers.prefect_database import put_database
 from testing.servers.prefect_server import (
     ENDED,
     ROOT,
@@ -71,6 +72,7 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("server")
     home = folder / "home"
+    put_database(folder / "prefect")
     with prefect_server(folder) as server:
         server.command("work-pool", "create", POOL, "--type", "process", "--base-job-template", str(JOB_TEMPLATE))
         yield from served(server, folder, home)

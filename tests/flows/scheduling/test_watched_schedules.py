@@ -11,12 +11,12 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Completed, Failed
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.scheduling.deployments import POOL
 from flows.scheduling.next_runs import run_after
 from flows.scheduling.schedules import of_client
 from flows.scheduling.watched_schedules import Watched, concerns_of, watched_schedules
+from testing.servers.prefect_database import prefect_harness
 from tests.flows.conftest import Run
 
 ELSEWHERE = "elsewhere"
@@ -25,7 +25,7 @@ DAILY, WATCHDOG = "flows/daily.py:daily", "flows/watchdog.py:watchdog"
 
 @pytest.fixture(scope="module", autouse=True)
 def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=60), get_client(sync_client=True) as client:
+    with prefect_harness(), get_client(sync_client=True) as client:
         for pool in (POOL, ELSEWHERE):
             client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
         yield
