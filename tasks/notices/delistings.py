@@ -5,18 +5,14 @@ from datetime import date
 from storage.database import Connection
 from storage.ledger import days as ledger
 from strategy.account.orders import client_order_id
-from strategy.account.state import EntryKind
+from strategy.account.state import Entry, EntryKind
 from strategy.portfolio.decision import Status
 from tasks.report.markup import exactly, money
 
 
 def settled_delistings(store: Connection, account: str, day: date) -> list[str]:
     """Return a sentence of each position that a delisting has paid out, or closed at its last close, on the day."""
-    paid = [
-        f"{entry.symbol} is delisted: {exactly(-entry.quantity)} of it paid out for {money(entry.cash)}"
-        for entry in ledger.entries_on(store, account, day)
-        if entry.kind is EntryKind.DELISTING
-    ]
+    paid = [in_words(entry) for entry in ledger.entries_on(store, account, day) if entry.kind is EntryKind.DELISTING]
     closed = [
         f"{fill.symbol} is delisted, as its source says: {exactly(-fill.signed_quantity)} of it closed at its last "
         f"close, {exactly(fill.price)}"
@@ -24,6 +20,22 @@ def settled_delistings(store: Connection, account: str, day: date) -> list[str]:
         if fill.order_id == client_order_id(account, "delisted", fill.symbol, day)
     ]
     return [*paid, *closed]
+
+
+def in_words(entry: Entry) -> str:
+    """Return what a delisting has paid for a position, or what a short position has paid.
+
+    >>> from decimal import Decimal
+    >>> values = {"as_of": date(2020, 6, 11), "kind": EntryKind.DELISTING, "symbol": "A"}
+    >>> in_words(Entry(cash=Decimal(190), quantity=Decimal(-2), **values))
+    'A is delisted: 2 of it paid out for 190.00'
+    >>> in_words(Entry(cash=Decimal(-190), quantity=Decimal(2), **values))
+    'A is delisted: the short position of 2 closed for 190.00'
+    """
+    if entry.quantity > 0:
+        short = f"the short position of {exactly(entry.quantity)} closed for {money(-entry.cash)}"
+        return f"{entry.symbol} is delisted: {short}"
+    return f"{entry.symbol} is delisted: {exactly(-entry.quantity)} of it paid out for {money(entry.cash)}"
 
 
 def silent_symbols(store: Connection, account: str, day: date) -> dict[str, str]:

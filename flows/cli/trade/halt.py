@@ -96,7 +96,7 @@ def shown_halt(answer: "HaltAnswer") -> str:
     return sections(
         _sentence(answer),
         listed("Cancelled", [*map(order, answer.cancelled)], ("symbol", "side", "quantity", "as_of", "order_id")),
-        listed("Still to be closed", [*map(left, answer.left_over)], ("symbol", "quantity", "code", "reason")),
+        listed("Still held", [*map(left, answer.left_over)], ("symbol", "quantity", "code", "reason")),
         warned(answer),
     )
 
