@@ -11,6 +11,9 @@ from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row
 from storage.typed_rows import Values, column, read_all, read_first
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
 
+#: Orders per statement.
+_CHUNK = 200
+
 
 def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:
     """Record the orders before they are sent and return how many were new; a stored one keeps its state.
@@ -40,6 +43,22 @@ def claim_order(connection: Connection, account: str, order: Order) -> bool:
         [*reached, account, order.order_id, str(OrderState.INTENDED)],
     ).fetchone()
     return claimed is not None
+
+
+def conclude_waiting(connection: Connection, account: str, orders: Sequence[Order]) -> None:
+    """Move waiting orders to their new states, reached on the days that decided them; others stay."""
+    for start in range(0, len(orders), _CHUNK):
+        chunk = orders[start : start + _CHUNK]
+        rows = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(chunk))
+        # Only marks of values are put into the text.
+        statement = f"""
+            UPDATE orders SET state = new.state, reason = new.reason, code = new.code::VARCHAR,
+                open_state = coalesce(new.open_state::VARCHAR, orders.open_state), settled_on = new.settled_on::DATE
+            FROM (VALUES {rows}) AS new(order_id, state, reason, code, open_state, settled_on)
+            WHERE orders.account = ? AND orders.order_id = new.order_id AND orders.state = ?
+        """  # noqa: S608
+        values = [value for order in chunk for value in (order.order_id, *order_row(account, order, order.as_of)[-5:])]
+        connection.execute(statement, [*values, account, str(OrderState.INTENDED)])
 
 
 def release_order(connection: Connection, account: str, order_id: str) -> bool:

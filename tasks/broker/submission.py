@@ -5,26 +5,23 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, OrderReport
-from storage.bars import published as bar_store
 from storage.database import Connection, connect, transaction
-from storage.ledger import broker_events, risk_state, takeovers
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
-from storage.models import registry as model_store
 from strategy.account.money import quantised
-from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
-from strategy.account.quotes import quotes_by_date
+from strategy.account.orders import OPEN_STATES, Order, OrderState
 from strategy.backtest.day_loop import AccountState
 from strategy.broker.fills import BrokerFill, as_fill, booking_day
-from strategy.exit_codes import UsageError
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.drawdown_halt import CUT
-from strategy.portfolio.pretrade_checks import PreTradeState, PreTradeViolation, not_sent, pretrade_violation, reduces
+from strategy.portfolio.pretrade_checks import reduces
 from tasks.broker.account_books import as_recorded
-from tasks.broker.takeover_plan import UNSENT
+from tasks.broker.order_checks import DayBooks, day_books, refusal, standing
+from tasks.broker.paper_orders import acknowledge_all, refused, still_cut
 from tasks.run.job import PAPER, Customer, Job
 
 log = logging.getLogger(__name__)
@@ -35,8 +32,6 @@ ROUNDS = 6
 #: before the next one is sent, and later, once all are sent.
 SOON_S = (1.0, 5.0)
 LATER_S = (30.0, 180.0)
-#: States of orders at an external broker in which it is unknown whether they have traded.
-_DOUBTFUL = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
 def send_all(job: Job, broker: Broker, account: tuple[AccountState, AccountConfig]) -> None:
@@ -46,17 +41,21 @@ def send_all(job: Job, broker: Broker, account: tuple[AccountState, AccountConfi
     cash that the others need. An order of unknown outcome is queried until LATER_S is over, and never sent again on its
     day: it may have arrived although its outcome is unknown. Raises BrokerUnavailable; unsent orders stay waiting.
     """
-    held = account[0].account
+    held, books = account[0].account, day_books(job, account)
     for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
         query_order(job, broker, order)
     for _ in range(ROUNDS):
         waiting = _of_the_day(job, OrderState.INTENDED)
         if not waiting:
             break
-        first = [order for order in waiting if reduces(order, held.quantity(order.symbol))]
+        # A stable order: those that reduce a position come first.
+        ordered = sorted(waiting, key=lambda order: not reduces(order, held.quantity(order.symbol)))
+        if isinstance(broker, PaperBroker) and job.broker == PAPER:
+            acknowledge_all(job, broker, ordered, books)
+            continue
         try:
-            for order in (*first, *(other for other in waiting if other not in first)):
-                send(job, broker, order, account)
+            for order in ordered:
+                send(job, broker, order, books)
         except BrokerUnavailable as error:
             if error.retry_after_s is None:
                 raise
@@ -79,20 +78,20 @@ def _ask_later(job: Job, broker: Broker) -> None:
             query_order(job, broker, order)
 
 
-def send(job: Job, broker: Broker, order: Order, account: tuple[AccountState, AccountConfig]) -> Order:
+def send(job: Job, broker: Broker, order: Order, books: DayBooks) -> Order:
     """Send the order and return it as it is afterwards; send nothing if it may not leave or another run has claimed it.
 
     Raises BrokerUnavailable, BrokerRefused if it certainly did not arrive; then it waits again.
     """
     now = broker.now()
     with connect(job.home) as store, transaction(store):
-        refusal = _refusal(store, job, order, account, now)
-        claimed = _refused(order, refusal) if refusal else _sent(order)
+        why = refusal(job, order, standing(store, job, books), now)
+        claimed = refused(order, why) if why else _sent(order)
         if not order_store.claim_order(store, job.account, claimed):
             return order_store.read_order(store, job.account, order.order_id)
         _step(store, job, claimed, now)
-    if refusal:
-        log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, refusal.reason)
+    if why:
+        log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, why.reason)
         return claimed
     try:
         receipt = broker.submit(claimed, now)
@@ -125,7 +124,7 @@ def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
         # Always record evidence: an order that the broker once confirmed has arrived.
         if receipt.venue is not None:
             evidence.record_evidence(store, customer.account, broker.name, known.order_id, receipt.venue)
-        order = _still_cut(receipt.order, known)
+        order = still_cut(receipt.order, known)
         if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
             # Another run has queried the order meanwhile and knows more.
             return known
@@ -198,13 +197,6 @@ def _step(store: Connection, customer: Customer, order: Order, now: datetime) ->
         broker_events.record_step(store, customer.account, order, now)
 
 
-def _still_cut(order: Order, before: Order) -> Order:
-    """Return the order, its reason still ending with the note that a halted account sent only part of it."""
-    if not before.cut_by_halt or order.reason == before.reason:
-        return order
-    return replace(order, reason=f"{order.reason}; {CUT}" if order.reason else CUT)
-
-
 def _of_the_day(job: Job, *states: OrderState) -> tuple[Order, ...]:
     """Return the day's orders that are in one of the states."""
     with connect(job.home) as store:
@@ -214,62 +206,3 @@ def _of_the_day(job: Job, *states: OrderState) -> tuple[Order, ...]:
 
 def _sent(order: Order) -> Order:
     return replace(order, state=OrderState.SENT)
-
-
-def _refused(order: Order, why: PreTradeViolation) -> Order:
-    return replace(order, state=OrderState.EXPIRED, reason=why.reason, code=why.code)
-
-
-def _refusal(
-    store: Connection, job: Job, order: Order, account: tuple[AccountState, AccountConfig], now: datetime
-) -> PreTradeViolation | None:
-    """Return why the order may not be sent after all, as things stand now; None if it may."""
-    if order.as_of != job.as_of:
-        return not_sent(f"decided for {order.as_of}, which is over")
-    if job.sends_until is not None and now > job.sends_until:
-        return not_sent(f"too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}")
-    for other in order_store.open_orders(store, job.account):
-        if other.symbol == order.symbol and other.order_id != order.order_id and other.state in _DOUBTFUL:
-            return not_sent(f"it is not known yet what became of order {other.order_id} of {other.as_of}")
-    if takeovers.entries_after(store, job.account, job.as_of):
-        # It was decided on books that have changed since.
-        return PreTradeViolation(code=ReasonCode.OVERTAKEN, reason=UNSENT)
-    return pretrade_violation(order, _pretrade_state(store, job, account, order))
-
-
-def _pretrade_state(
-    store: Connection, job: Job, account: tuple[AccountState, AccountConfig], order: Order
-) -> PreTradeState:
-    """Return the state against which the order is checked; one that closes a position needs no bar of the day."""
-    state, config = account
-    held = state.account.positions if order.reduce_only else {}
-    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=1)
-    quotes = quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of)
-    return PreTradeState(
-        account=state.account,
-        marks={
-            **{symbol: position.mark for symbol, position in held.items()},
-            **{symbol: quote.close for symbol, quote in quotes.items()},
-        },
-        today=order_store.orders_on(store, job.account, job.as_of),
-        instruments=config.terms.instruments,
-        limits=config.limits,
-        max_position_size=config.sizing.max_position_size,
-        halted=risk_state.load(store, job.account).halted,
-        model_age_bars=_model_age_bars(store, job),
-        model_max_age_bars=job.policy.recipe.model_max_age_bars,
-        fx_rates={symbol: config.terms.rate(symbol, job.as_of) for symbol in quotes},
-    )
-
-
-def _model_age_bars(store: Connection, job: Job) -> int | None:
-    """Return the account days since the deciding model was trained; None if no registered model decided."""
-    provenance = ledger.provenance_on(store, job.account, job.as_of)
-    if provenance is None or provenance.model_id is None:
-        return None
-    try:
-        trained_to = model_store.find(store, provenance.model_id).trained_to
-    except UsageError:
-        # An audit decides days with models of walk-forward folds, which are not in the registry.
-        return None
-    return len(bar_store.session_dates(store, job.source, job.symbols, after=trained_to, until=job.as_of))
