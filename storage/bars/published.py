@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from storage.bars.own_columns import publish_columns
-from storage.bars.restatements import restate_older, restatement
-from storage.bars.staging import FACTOR_TOLERANCE, OVERLAP_BARS
+from storage.bars.restatements import restate_older, restatements
+from storage.bars.staging import FACTOR_TOLERANCE, OVERLAP_BARS, spans_of
 from storage.database import Connection, lent, transaction
 from storage.typed_rows import column, read_all, scalar
 from strategy.market.adjustment import Overlap, adjustment_ratio, link
@@ -35,32 +35,41 @@ class Published:
 
 
 _STAGED_BESIDE_PUBLISHED = """
-SELECT s.open_time, s.open, s.high, s.low, s.close, s.volume, s.adjusted_close, s.overlap,
+SELECT s.symbol, s.open_time, s.open, s.high, s.low, s.close, s.volume, s.adjusted_close, s.overlap,
        coalesce(p.revision + 1, 0) AS revision,
        p.adjusted_close AS stored_adjusted, p.close AS stored_close, p.factor AS stored_factor, p.link AS stored_link,
        coalesce(p.open = s.open AND p.high = s.high AND p.low = s.low AND p.close = s.close
                 AND p.volume IS NOT DISTINCT FROM s.volume, FALSE) AS same
 FROM bars_staged s LEFT JOIN current_bars p
 ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
-WHERE s.owner = ? AND s.source = ? AND s.symbol = ? ORDER BY s.position
+WHERE s.owner = ? AND s.source = ? AND s.symbol IN (SELECT unnest(?)) ORDER BY s.symbol, s.position
 """
 
 _WRITTEN = ("open_time", "revision", "open", "high", "low", "close", "volume", "adjusted_close", "factor", "link")
 
 _PUBLISH = """
 INSERT INTO bars
-SELECT $source, $symbol, open_time, revision, open, high, low, close, volume, adjusted_close, factor, link, $ingested_at
-FROM fresh ORDER BY open_time
+SELECT $source, symbol, open_time, revision, open, high, low, close, volume, adjusted_close, factor, link, $ingested_at
+FROM fresh ORDER BY symbol, open_time
 """
 
 
+# A list that is searched for each row would make time grow with the square of the symbols.
 _LOAD = """
-SELECT list_position(?, symbol) AS number, open_time, open, high, low, close, volume, factor FROM current_bars
-WHERE source = ? AND list_contains(?, symbol) AND open_time < ?
-QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY open_time DESC) <= ?
-ORDER BY number, open_time
+SELECT w.number, open_time, open, high, low, close, volume, factor
+FROM current_bars JOIN (SELECT unnest(?) AS symbol, unnest(?) AS beyond, unnest(?) AS number) w USING (symbol)
+WHERE source = ? AND open_time < w.beyond
 """
-_ALL_BARS = 2**62
+_NEWEST = "QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY open_time DESC) <= ?"
+_IN_ORDER = " ORDER BY number, open_time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """The number of rows written by symbol, and why the rows of others cannot be published."""
+
+    rows: Mapping[str, int]
+    refused: Mapping[str, str]
 
 
 def publish(connection: Connection, source: str, symbol: str, *, ingested_at: datetime) -> int:
@@ -71,20 +80,51 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
     delivered twice, the later row counts. Running it twice writes nothing.
     Raises BarsUnpublishable, and then nothing is written.
     """
+    done = publish_all(connection, source, [symbol], ingested_at=ingested_at)
+    if symbol in done.refused:
+        raise BarsUnpublishable(done.refused[symbol])
+    return done.rows[symbol]
+
+
+def publish_all(connection: Connection, source: str, symbols: Sequence[str], *, ingested_at: datetime) -> Publication:
+    """Publish what this process has staged of each of the symbols, as `publish` does of one, in one transaction.
+
+    Nothing is written of a symbol that is refused, and its rows stay staged.
+    """
+    rows, refused, parts = dict.fromkeys(symbols, 0), dict[str, str](), []
     with transaction(connection):
-        staged = connection.execute(_STAGED_BESIDE_PUBLISHED, [os.getpid(), source, symbol]).fetchnumpy()
-        fresh = _fresh(symbol, staged) if len(staged["open_time"]) else pd.DataFrame()
-        restated = restatement(connection, source, symbol) if len(fresh) else None
-        older = restate_older(connection, (source, symbol), restated, ingested_at) if restated is not None else 0
-        if len(fresh):
-            with lent(connection, "fresh", fresh):
-                connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
-        publish_columns(connection, source, [symbol], ingested_at)
+        for symbol, staged in _staged_beside_published(connection, source, symbols).items():
+            try:
+                parts.append(_fresh(symbol, staged).assign(symbol=symbol))
+            except BarsUnpublishable as error:
+                refused[symbol] = str(error)
+                del rows[symbol]
+                continue
+            rows[symbol] = len(parts[-1])
+        renewed = [symbol for symbol, count in rows.items() if count]
+        for symbol, restated in restatements(connection, source, renewed).items():
+            rows[symbol] += restate_older(connection, (source, symbol), restated, ingested_at)
+        if renewed:
+            with lent(connection, "fresh", pd.concat(parts, ignore_index=True)):
+                connection.execute(_PUBLISH, {"source": source, "ingested_at": ingested_at})
+        publish_columns(connection, source, list(rows), ingested_at)
         connection.execute(
-            "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol = ?", [os.getpid(), source, symbol]
+            "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol IN (SELECT unnest(?))",
+            [os.getpid(), source, list(rows)],
         )
-        connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND symbol = ?", [source, symbol])
-    return len(fresh) + older
+        connection.execute(
+            "DELETE FROM bars_quarantine WHERE source = ? AND symbol IN (SELECT unnest(?))", [source, list(rows)]
+        )
+    return Publication(rows=rows, refused=refused)
+
+
+def _staged_beside_published(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the staged rows of each symbol that has some, as columns, with the published bars of their dates."""
+    columns = connection.execute(_STAGED_BESIDE_PUBLISHED, [os.getpid(), source, list(symbols)]).fetchnumpy()
+    names = np.asarray(columns.pop("symbol"))
+    return {
+        symbol: {name: values[span] for name, values in columns.items()} for symbol, span in spans_of(names).items()
+    }
 
 
 def _fresh(symbol: str, staged: Mapping[str, Any]) -> pd.DataFrame:
@@ -142,9 +182,17 @@ def load(
 
     Symbols without such bars are absent; an unknown volume is NaN.
     """
-    names = list(symbols)
-    limit = last_bars if last_bars is not None else _ALL_BARS
-    columns = connection.execute(_LOAD, [names, source, names, until + timedelta(days=1), limit]).fetchnumpy()
+    return load_until(connection, source, dict.fromkeys(symbols, until), last_bars=last_bars)
+
+
+def load_until(
+    connection: Connection, source: str, until: Mapping[str, date], *, last_bars: int | None = None
+) -> dict[str, Bars]:
+    """Return the bars that `load` does, of each symbol up to its own date."""
+    names, beyond = list(until), [day + timedelta(days=1) for day in until.values()]
+    select = _LOAD + (_NEWEST if last_bars is not None else "") + _IN_ORDER
+    most = [] if last_bars is None else [last_bars]
+    columns = connection.execute(select, [names, beyond, list(range(1, len(names) + 1)), source, *most]).fetchnumpy()
     bounds = np.searchsorted(columns["number"], np.arange(1, len(names) + 2))
     spans = {name: slice(bounds[i], bounds[i + 1]) for i, name in enumerate(names) if bounds[i] < bounds[i + 1]}
     return {name: _bars(name, {column: columns[column][span] for column in COLUMNS}) for name, span in spans.items()}

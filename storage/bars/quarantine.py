@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from storage.database import Connection, transaction
+import pandas as pd
+
+from storage.database import Connection, lent, transaction
 from storage.keyed_rows import Table, insert_once
-from storage.typed_rows import column, read_all
+from storage.typed_rows import read_all
 from strategy.market.findings import Finding
 
 
@@ -20,6 +22,15 @@ class Inspection:
     source: str
     symbol: str
     checked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """An inspection, the expectations that were checked, and what they found."""
+
+    inspection: Inspection
+    checks: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +82,6 @@ class FailedCheck:
 #: Rows of one source or of all, and of some symbols or of all.
 _CHOSEN = "($source IS NULL OR source = $source) AND ($symbols IS NULL OR list_contains($symbols, symbol))"
 
-_VALIDATIONS = Table(
-    name="validations",
-    key=("run_id", "source", "symbol", "expectation"),
-    values=("passed", "findings"),
-    changing=("checked_at",),
-)
 _QUARANTINE = Table(
     name="bars_quarantine",
     key=("source", "symbol", "number"),
@@ -89,15 +94,29 @@ def record(connection: Connection, inspection: Inspection, checks: Sequence[str]
 
     Findings of expectations that are not among `checks` get a row too. A repeated run replaces its rows.
     """
-    counts = Counter(finding.expectation for finding in findings)
-    key = (inspection.run_id, inspection.source, inspection.symbol)
-    rows = [
-        (*key, check, counts[check] == 0, counts[check], inspection.checked_at)
-        for check in dict.fromkeys([*checks, *counts])
-    ]
-    with transaction(connection):
-        connection.execute("DELETE FROM validations WHERE run_id = ? AND source = ? AND symbol = ?", list(key))
-        insert_once(connection, _VALIDATIONS, rows)
+    record_all(connection, [Checked(inspection=inspection, checks=tuple(checks), findings=tuple(findings))])
+
+
+def record_all(connection: Connection, checked: Sequence[Checked]) -> None:
+    """Record the checks of many inspections, as `record` does of one."""
+    rows = []
+    for each in checked:
+        counts, inspection = Counter(finding.expectation for finding in each.findings), each.inspection
+        rows += [
+            (inspection.run_id, inspection.source, inspection.symbol, check, counts[check], inspection.checked_at)
+            for check in dict.fromkeys([*each.checks, *counts])
+        ]
+    names = ["run_id", "source", "symbol", "expectation", "findings", "checked_at"]
+    frame = pd.DataFrame(rows, columns=names)
+    with transaction(connection), lent(connection, "checked", frame):
+        connection.execute(
+            "DELETE FROM validations WHERE (run_id, source, symbol) IN (SELECT DISTINCT run_id, source, symbol "
+            "FROM checked)"
+        )
+        connection.execute(
+            "INSERT INTO validations (run_id, source, symbol, expectation, passed, findings, checked_at) "
+            "SELECT run_id, source, symbol, expectation, findings = 0, findings, checked_at FROM checked"
+        )
 
 
 def quarantine(connection: Connection, inspection: Inspection, findings: Sequence[Finding]) -> None:
@@ -198,8 +217,16 @@ def failed_checks(
 
 def accepted(connection: Connection, source: str, symbol: str) -> set[date]:
     """Return the dates whose bars were accepted by hand."""
-    select = "SELECT open_time FROM acceptances WHERE source = ? AND symbol = ?"
-    return set(column(connection, select, [source, symbol]))
+    return accepted_days(connection, source).get(symbol, set())
+
+
+def accepted_days(connection: Connection, source: str) -> dict[str, set[date]]:
+    """Return the dates whose bars were accepted by hand, by symbol; symbols without any are absent."""
+    found: dict[str, set[date]] = {}
+    rows = connection.execute("SELECT symbol, open_time FROM acceptances WHERE source = ?", [source]).fetchall()
+    for symbol, day in rows:
+        found.setdefault(symbol, set()).add(day)
+    return found
 
 
 def _chosen(source: str | None, symbols: Sequence[str] | None) -> dict[str, object]:

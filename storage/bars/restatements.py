@@ -1,13 +1,14 @@
 """Restatements: published bars that a staged delivery repeats in another unit."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 
+from storage.bars.staging import spans_of
 from storage.database import Connection
 from strategy.backtest.restatement import Ratio, common_ratio
 from strategy.market.bars import FloatArray
@@ -15,11 +16,11 @@ from strategy.market.bars import FloatArray
 _PRICES = ("open", "high", "low", "close")
 
 _TOLD_AGAIN = """
-SELECT p.open_time, p.open, p.high, p.low, p.close, p.volume,
+SELECT s.symbol, p.open_time, p.open, p.high, p.low, p.close, p.volume,
        s.open AS new_open, s.high AS new_high, s.low AS new_low, s.close AS new_close, s.volume AS new_volume
 FROM bars_staged s JOIN current_bars p
 ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
-WHERE s.owner = ? AND s.source = ? AND s.symbol = ? ORDER BY s.open_time
+WHERE s.owner = ? AND s.source = ? AND s.symbol IN (SELECT unnest(?)) ORDER BY s.symbol, s.open_time
 """
 _OLDER = """
 INSERT INTO bars
@@ -50,9 +51,27 @@ class Restatement:
 
 def restatement(connection: Connection, source: str, symbol: str) -> Restatement | None:
     """Return how this process's staged bars of a symbol restate the published ones; None if no ratio is certain."""
-    rows = connection.execute(_TOLD_AGAIN, [os.getpid(), source, symbol]).fetchnumpy()
-    if not len(rows["open_time"]):
-        return None
+    return restatements(connection, source, [symbol]).get(symbol)
+
+
+def restatements(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Restatement]:
+    """Return by symbol what `restatement` returns of one; symbols without a restatement are absent."""
+    told = _told_again(connection, source, symbols)
+    found = {symbol: _restated(connection, (source, symbol), rows) for symbol, rows in told.items()}
+    return {symbol: restated for symbol, restated in found.items() if restated is not None}
+
+
+def _told_again(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the published bars that this process's staged ones repeat, by symbol, as columns beside the new values."""
+    columns = connection.execute(_TOLD_AGAIN, [os.getpid(), source, list(symbols)]).fetchnumpy()
+    names = np.asarray(columns.pop("symbol"))
+    return {
+        symbol: {name: values[span] for name, values in columns.items()} for symbol, span in spans_of(names).items()
+    }
+
+
+def _restated(connection: Connection, key: tuple[str, str], rows: Mapping[str, Any]) -> Restatement | None:
+    source, symbol = key
     found = common_ratio(_matrix(rows, ""), _matrix(rows, "new_"))
     if found is None:
         return None
@@ -76,9 +95,16 @@ def restatement(connection: Connection, source: str, symbol: str) -> Restatement
 
 def unchanged_days(connection: Connection, source: str, symbol: str) -> frozenset[date]:
     """Return the dates of the staged bars whose prices equal the published ones."""
-    rows = connection.execute(_TOLD_AGAIN, [os.getpid(), source, symbol]).fetchnumpy()
-    same = (_matrix(rows, "") == _matrix(rows, "new_")).all(axis=1)
-    return frozenset(np.asarray(rows["open_time"])[same].astype("datetime64[D]").tolist())
+    return all_unchanged_days(connection, source, [symbol])[symbol]
+
+
+def all_unchanged_days(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, frozenset[date]]:
+    """Return by symbol what `unchanged_days` returns of one."""
+    found = dict.fromkeys(symbols, frozenset[date]())
+    for symbol, rows in _told_again(connection, source, symbols).items():
+        same = (_matrix(rows, "") == _matrix(rows, "new_")).all(axis=1)
+        found[symbol] = frozenset(np.asarray(rows["open_time"])[same].astype("datetime64[D]").tolist())
+    return found
 
 
 def restate_older(connection: Connection, key: tuple[str, str], found: Restatement, ingested_at: object) -> int:

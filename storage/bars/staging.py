@@ -3,8 +3,11 @@
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from storage.bars.own_columns import publish_columns, stage_columns
 from storage.bars.sorted_rows import keep_sorted_rows
@@ -129,14 +132,42 @@ def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
 
     A column UNREAD is added if some cell was not a number.
     """
-    rows = connection.execute(
+    return _windows(_staged_rows(connection, source, [symbol]), [symbol])[symbol]
+
+
+def staged_windows(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return the staged rows of each symbol, as `staged` does of one."""
+    return _windows(_staged_rows(connection, source, symbols), symbols)
+
+
+def _staged_rows(connection: Connection, source: str, symbols: Sequence[str]) -> pd.DataFrame:
+    rows: pd.DataFrame = connection.execute(
         "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close, unread "
         "FROM bars_staged "
-        "WHERE owner = ? AND source = ? AND symbol = ? ORDER BY position",
-        [os.getpid(), source, symbol],
-    )
-    frame: pd.DataFrame = rows.df()
-    return frame if (frame[UNREAD].fillna("") != "").any() else frame[list(BAR_COLUMNS)]
+        "WHERE owner = ? AND source = ? AND symbol IN (SELECT unnest(?)) ORDER BY symbol, position",
+        [os.getpid(), source, list(symbols)],
+    ).df()
+    return rows
+
+
+def _windows(rows: pd.DataFrame, symbols: Sequence[str]) -> dict[str, pd.DataFrame]:
+    spans = spans_of(rows["symbol"].to_numpy(dtype=object))
+    found = {}
+    for symbol in symbols:
+        frame = rows.iloc[spans.get(symbol, slice(0))].reset_index(drop=True)
+        found[symbol] = frame if (frame[UNREAD].fillna("") != "").any() else frame[list(BAR_COLUMNS)]
+    return found
+
+
+def spans_of(names: NDArray[Any]) -> dict[str, slice]:
+    """Return where the rows of each name lie in a column that is sorted by name.
+
+    >>> spans_of(np.array(["A", "A", "B"]))
+    {'A': slice(0, 2, None), 'B': slice(2, 3, None)}
+    """
+    starts = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]])).tolist() if len(names) else []
+    ends = [*starts[1:], len(names)]
+    return {str(names[start]): slice(start, end) for start, end in zip(starts, ends, strict=False)}
 
 
 def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The data gate: a symbol's staged window is published whole, or held back with every reason."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -11,15 +11,14 @@ from exchange.sessions.calendars import sessions
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars import quarantine
-from storage.bars.bar_warnings import record_warnings
-from storage.bars.published import BarsUnpublishable
-from storage.bars.quarantine import Inspection
-from storage.bars.restatements import Restatement, unchanged_days
+from storage.bars.bar_warnings import JudgedBars, record_all_warnings
+from storage.bars.quarantine import Checked, Inspection
+from storage.bars.restatements import Restatement, all_unchanged_days, restatements
 from storage.bars.sorted_rows import load_sorted_rows
-from storage.bars.staging import staged, staged_symbols
+from storage.bars.staging import staged_symbols, staged_windows
 from storage.database import Connection, connect, transaction
 from strategy.exit_codes import Exit
-from strategy.market.bars import COLUMNS
+from strategy.market.bars import COLUMNS, Bars
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
 from strategy.work_progress import WorkName, counted
@@ -30,7 +29,7 @@ from tasks.notices.currencies import unknown_currencies
 from tasks.notices.funding import unused_funding
 from tasks.notices.sorted_rows import sorted_remarks
 from tasks.run.job import Job
-from tasks.validation.restatements import ONE_UNIT, in_its_unit, restatements, with_restatements
+from tasks.validation.restatements import ONE_UNIT, in_its_unit, with_restatements
 from tasks.validation.standing_warnings import first_day_behind, look_through, warning_lines
 from tasks.validation.suite import Context, Verdict, judge_all
 
@@ -44,6 +43,8 @@ HISTORY_BARS = 64
 #: Staged bars that are read, and judged bars that are published or held back, symbol by symbol.
 READING = WorkName(name="Reading staged bars", unit="symbols")
 PUBLISHING = WorkName(name="Publishing bars", unit="symbols")
+#: Symbols published in one transaction: with one for each symbol, the statements took most of the time.
+SYMBOLS_AT_ONCE = 100
 #: The expectation broken if a source has no bar of a symbol.
 NO_BARS = "bars"
 #: Expectations on the highs and lows of bars.
@@ -128,17 +129,17 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
     findings: list[Finding] = []
     unrated: list[str] = []
     fresh = {
-        context.symbol: {day.date() for day in window["open_time"].dropna()} - context.settled
+        context.symbol: frozenset(window["open_time"].dropna().to_numpy().astype("datetime64[D]").tolist())
+        - context.settled
         for window, context in windows
     }
     with connect(job.home) as store:
-        for verdict in counted(verdicts, PUBLISHING, len(verdicts)):
-            rows, held = _pass_or_hold(store, job, verdict, fresh[verdict.symbol])
-            if verdict.symbol in pairs:
-                unrated += [f"{in_words(finding)}; its last published rate stands" for finding in held[:1]]
+        for outcome in counted(_pass_or_hold(store, job, verdicts, fresh), PUBLISHING, len(verdicts)):
+            if outcome.symbol in pairs:
+                unrated += [f"{in_words(finding)}; its last published rate stands" for finding in outcome.held[:1]]
                 continue
-            published[verdict.symbol] = rows
-            findings.extend(held)
+            published[outcome.symbol] = outcome.rows
+            findings.extend(outcome.held)
         held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
         # Bars that a later run has published do not count for an earlier day.
         last = bar_store.last_published(store, job.source, job.symbols, until=job.as_of)
@@ -177,11 +178,13 @@ def _windows(
     """Return the staged windows with their contexts, and restatements by symbol; a pair need not reach the day."""
     waiting = sorted(set(staged_symbols(store, job.source)) & {*job.symbols, *pairs})
     anew = restatements(store, job.source, waiting)
+    delivered = staged_windows(store, job.source, waiting)
+    known = _known_before(store, job, delivered)
     windows = []
     for symbol in counted(waiting, READING, len(waiting)):
-        window = staged(store, job.source, symbol)
-        context = _context(store, job, (window, instruments[symbol]), None if symbol in pairs else must_reach)
-        windows.append((window, replace(context, history=in_its_unit(context.history, anew.get(symbol)))))
+        context = _context(job, instruments[symbol], known, None if symbol in pairs else must_reach)
+        history = in_its_unit(context.history, anew.get(symbol))
+        windows.append((delivered[symbol], replace(context, history=history)))
     return windows, anew
 
 
@@ -208,15 +211,31 @@ def in_words(finding: Finding) -> str:
     return f"{finding.symbol}{when}: {finding.reason} ({finding.expectation}: {finding.value}, limit {finding.limit})"
 
 
-def _context(
-    store: Connection, job: Job, staged_window: tuple[pd.DataFrame, Instrument], must_reach: date | None
-) -> Context:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the store knows of the staged symbols: the bars before the windows, dates accepted, and bars unchanged."""
+
+    history: Mapping[str, Bars]
+    accepted: Mapping[str, set[date]]
+    settled: Mapping[str, frozenset[date]]
+
+
+def _known_before(store: Connection, job: Job, windows: Mapping[str, pd.DataFrame]) -> _Known:
+    """Return what is known of all windows, each kind of it in one statement."""
+    firsts = {symbol: window["open_time"].min() for symbol, window in windows.items()}
+    before = {
+        symbol: job.as_of if pd.isna(first) else first.date() - timedelta(days=1) for symbol, first in firsts.items()
+    }
+    return _Known(
+        history=bar_store.load_until(store, job.source, before, last_bars=HISTORY_BARS),
+        accepted=quarantine.accepted_days(store, job.source),
+        settled=all_unchanged_days(store, job.source, list(windows)),
+    )
+
+
+def _context(job: Job, instrument: Instrument, known: _Known, must_reach: date | None) -> Context:
     """Return the context for judging the window: the calendar, the day, the published bars before it."""
-    window, instrument = staged_window
-    first = window["open_time"].min()
-    before = job.as_of if pd.isna(first) else first.date() - timedelta(days=1)
-    known = bar_store.load(store, job.source, (instrument.symbol,), until=before, last_bars=HISTORY_BARS)
-    history = known.get(instrument.symbol)
+    history = known.history.get(instrument.symbol)
     return Context(
         symbol=instrument.symbol,
         calendar=instrument.calendar,
@@ -224,8 +243,8 @@ def _context(
         now=job.now,
         since=_day_after(history["open_time"][-1].astype("datetime64[D]").item()) if history else None,
         fresh_until=_expected(instrument, must_reach) if must_reach else None,
-        accepted=frozenset(quarantine.accepted(store, job.source, instrument.symbol)),
-        settled=unchanged_days(store, job.source, instrument.symbol),
+        accepted=frozenset(known.accepted.get(instrument.symbol, ())),
+        settled=known.settled[instrument.symbol],
         history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
         calendar_from=told_calendar(job, instrument),
     )
@@ -249,26 +268,55 @@ def _paid_out(instrument: Instrument, day: date) -> bool:
     return instrument.last_price is not None and instrument.listed_to is not None and instrument.listed_to <= day
 
 
-def _pass_or_hold(store: Connection, job: Job, verdict: Verdict, fresh: set[date]) -> tuple[int, tuple[Finding, ...]]:
-    """Publish the symbol's rows or hold them back, in one transaction; return the number published and the findings.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of a symbol: the number of rows published, or the findings that hold it back."""
+
+    symbol: str
+    rows: int
+    held: tuple[Finding, ...]
+
+
+def _pass_or_hold(
+    store: Connection, job: Job, verdicts: Sequence[Verdict], fresh: Mapping[str, frozenset[date]]
+) -> Iterator[_Outcome]:
+    """Publish the rows of each symbol or hold them back, a hundred symbols in a transaction; yield what became of each.
 
     Earlier warnings on a bar stay unless the bar is one of the `fresh` days: new or changed.
     """
-    inspection = Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
-    findings = verdict.findings
-    if not findings:
-        try:
-            with transaction(store):
-                quarantine.record(store, inspection, tuple(verdict.checks), ())
-                remarks = tuple(filter(_stands, verdict.warnings))
-                record_warnings(store, (job.source, verdict.symbol), fresh, remarks, job.now)
-                return bar_store.publish(store, job.source, verdict.symbol, ingested_at=job.now), ()
-        except BarsUnpublishable as error:
-            findings = (_unpublishable(verdict.symbol, str(error)),)
-    with transaction(store):
-        quarantine.record(store, inspection, tuple(verdict.checks), findings)
-        quarantine.quarantine(store, inspection, findings)
-    return 0, findings
+    for start in range(0, len(verdicts), SYMBOLS_AT_ONCE):
+        some = verdicts[start : start + SYMBOLS_AT_ONCE]
+        passing = [verdict.symbol for verdict in some if verdict.passed]
+        with transaction(store):
+            done = bar_store.publish_all(store, job.source, passing, ingested_at=job.now)
+            held = {
+                verdict.symbol: (_unpublishable(verdict.symbol, done.refused[verdict.symbol]),)
+                if verdict.symbol in done.refused
+                else verdict.findings
+                for verdict in some
+            }
+            checked = [
+                Checked(
+                    inspection=_inspection(job, verdict), checks=tuple(verdict.checks), findings=held[verdict.symbol]
+                )
+                for verdict in some
+            ]
+            quarantine.record_all(store, checked)
+            remarks = {
+                verdict.symbol: JudgedBars(days=fresh[verdict.symbol], found=tuple(filter(_stands, verdict.warnings)))
+                for verdict in some
+                if not held[verdict.symbol]
+            }
+            record_all_warnings(store, job.source, remarks, job.now)
+            for verdict in some:
+                if held[verdict.symbol]:
+                    quarantine.quarantine(store, _inspection(job, verdict), held[verdict.symbol])
+        for verdict in some:
+            yield _Outcome(symbol=verdict.symbol, rows=done.rows.get(verdict.symbol, 0), held=held[verdict.symbol])
+
+
+def _inspection(job: Job, verdict: Verdict) -> Inspection:
+    return Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
 
 
 def _unpublishable(symbol: str, reason: str) -> Finding:

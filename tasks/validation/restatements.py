@@ -5,20 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from storage.bars.restatements import Restatement, restatement
-from storage.database import Connection
+from storage.bars.restatements import Restatement
 from strategy.market.findings import Finding
 from tasks.validation.measures import PRICES
 from tasks.validation.suite import Verdict
 
 #: The name of the warning that bars were restated.
 ONE_UNIT = "one_unit"
-
-
-def restatements(store: Connection, source: str, symbols: list[str]) -> dict[str, Restatement]:
-    """Return by symbol how the staged bars restate the published ones; symbols without a restatement are absent."""
-    found = {symbol: restatement(store, source, symbol) for symbol in symbols}
-    return {symbol: restated for symbol, restated in found.items() if restated is not None}
 
 
 def in_its_unit(history: pd.DataFrame | None, found: Restatement | None) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -56,6 +57,9 @@ CHECKING = WorkName(name="Checking bars", unit="symbols")
 #: A broken series breaks one expectation on thousands of bars; the first ones are listed, the reason gives the count.
 MOST_FINDINGS = 20
 
+#: Rows with which a part of the windows is full.
+ROWS_AT_ONCE = 500_000
+
 #: What Great Expectations imports for charts, and for expectations on distributions: half the time of its import.
 UNUSED = ("altair", "scipy.stats")
 
@@ -89,14 +93,36 @@ def judge(window: pd.DataFrame, context: Context) -> Verdict:
 def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict, ...]:
     """Return the verdict on each window, in order, each judged by its own rows alone.
 
-    All windows go through the suite at once: its cost depends on the number of expectations, hardly on that of rows.
+    All windows of a day go through the suite at once: its cost depends on the number of expectations, hardly on that of
+    rows. Whole histories go in parts of some ROWS_AT_ONCE, which bounds the memory.
     """
+    told = counted(windows, CHECKING, len(windows))
+    verdicts = tuple(verdict for part in _parts(windows) for verdict in _judged(list(islice(told, len(part)))))
+    # The last window counts as done once there is no other.
+    next(told, None)
+    return verdicts
+
+
+def _parts(windows: Sequence[tuple[pd.DataFrame, Context]]) -> list[list[int]]:
+    """Return the numbers of the windows that go through the suite together, in order."""
+    parts: list[list[int]] = []
+    rows = ROWS_AT_ONCE
+    for number, (window, _) in enumerate(windows):
+        if rows >= ROWS_AT_ONCE:
+            parts.append([])
+            rows = 0
+        parts[-1].append(number)
+        rows += len(window)
+    return parts
+
+
+def _judged(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict, ...]:
     shapes = [_shape(window, context).assign(window=number) for number, (window, context) in enumerate(windows)]
     broken = _validate("shape", SHAPE_CHECKS, pd.concat(shapes, ignore_index=True)) if shapes else {}
     misshapen = {number for rows in broken.values() for number in rows["window"]}
     measured = [
         measure(window, context).assign(window=number)
-        for number, (window, context) in enumerate(counted(windows, CHECKING, len(windows)))
+        for number, (window, context) in enumerate(windows)
         if number not in misshapen
     ]
     if measured:

@@ -273,3 +273,33 @@ def test_a_page_that_is_damaged_when_bars_are_published_is_named(home: Path) -> 
         except StoreError:
             return
     raise AssertionError("no page was read when bars were published; damage others")
+
+
+def test_symbols_published_at_once_are_as_published_one_by_one_and_a_refused_one_stays_staged(home: Path) -> None:
+    frames = {name: delivery(name, "2020-01-01", [10.0 + at, 11.0, 12.0 + at]) for at, name in enumerate("ABC")}
+    frames["B"].loc[1, "close"] = 0.0
+    delivered = pd.concat(frames.values(), ignore_index=True)
+    with connect(home) as store:
+        for source in ("together", "apart"):
+            staging.stage(store, source, delivered, ingested_at=AT)
+        done = bars.publish_all(store, "together", ["A", "B", "C", "idle"], ingested_at=AT)
+        assert done.rows == {"A": 3, "C": 3, "idle": 0}
+        assert list(done.refused) == ["B"]
+        assert "close on 2020-01-02 is 0.0" in done.refused["B"]
+        assert {name: bars.publish(store, "apart", name, ingested_at=AT) for name in "AC"} == {"A": 3, "C": 3}
+        select = "SELECT * EXCLUDE (source) FROM bars WHERE source = ? ORDER BY ALL"
+        rows = [store.execute(select, [source]).fetchall() for source in ("together", "apart")]
+        assert rows[0] == rows[1]
+        assert staging.staged_symbols(store, "together") == staging.staged_symbols(store, "apart") == ("B",)
+        windows = staging.staged_windows(store, "together", ["B", "A"])
+        pd.testing.assert_frame_equal(windows["B"], staging.staged(store, "apart", "B"))
+        assert windows["A"].empty
+
+
+def test_each_symbol_may_be_loaded_up_to_a_date_of_its_own(home: Path) -> None:
+    with connect(home) as store:
+        for name in ("A", "B"):
+            deliver(store, delivery(name, "2020-01-01", [10.0, 11.0, 12.0, 13.0]))
+        until = {"B": date(2020, 1, 2), "none": END, "A": date(2020, 1, 3)}
+        loaded = bars.load_until(store, "test", until, last_bars=2)
+        assert {name: known.close.tolist() for name, known in loaded.items()} == {"B": [10.0, 11.0], "A": [11.0, 12.0]}

@@ -12,6 +12,7 @@ from exchange.bars.sample import SampleBars
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
+from strategy.work_progress import listening
 from tasks.validation.measures import measure
 from tasks.validation.suite import BAR_CHECKS, MOST_FINDINGS, SHAPE_CHECKS, Context, Verdict, _gate, judge, judge_all
 
@@ -497,3 +498,21 @@ def test_text_that_is_no_number_is_shown_where_it_holds_a_bar_back() -> None:
     assert found["prices_known", day(40)].startswith("open '$99.98', high 10")
     assert found["cells_read", day(40)] == "volume '1,234'"
     assert found["cells_read", day(41)] == "volume '0.46M'"
+
+
+def test_windows_judged_in_parts_get_the_verdicts_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt = [
+        window(),
+        spoiled(50, high=1e6),
+        window().iloc[:0],
+        window().drop(columns="close"),
+        spoiled(7, close=-1.0),
+    ]
+    windows = [(rows, replace(CONTEXT, accepted=frozenset({day(7)}))) for rows in spoilt]
+    together = judge_all(windows)
+    steps: list[int] = []
+    for rows_at_once in (1, ROWS + 1):
+        monkeypatch.setattr("tasks.validation.suite.ROWS_AT_ONCE", rows_at_once)
+        with listening(lambda step: steps.append(step.done)):
+            assert judge_all(windows) == together
+        assert steps[-1] == len(windows)
