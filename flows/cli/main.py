@@ -99,7 +99,23 @@ AMOUNTS = frozenset({"deposit", "withdraw"})
 #: The commands that take --set.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(trials, quality, deposit, withdraw, positions, cancel, delist, status, digest, halt, resume, up, watch, doctor),
+    *(
+        compare,
+        trials,
+        quality,
+        deposit,
+        withdraw,
+        positions,
+        cancel,
+        delist,
+        status,
+        digest,
+        halt,
+        resume,
+        up,
+        watch,
+        doctor,
+    ),
 )
 #: Those of them that use interest rates.
 FINANCED = (daily, train, audit, backfill, accounts, up, doctor)
@@ -108,8 +124,6 @@ for _command in COMMANDS:
     app.command(cls=_class, epilog=examples(_command.__name__))(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command(epilog=examples("init"))(init)
-# `compare` reads what other commands saved, whose settings are in force for them.
-app.command(epilog=examples("compare"))(compare)
 app.command(name="import", cls=SettingsCommand, epilog=examples("import"))(import_bars)
 _strategies = typer.Typer(invoke_without_command=True, epilog=examples("strategies"))
 _strategies.callback()(documented(strategies))
