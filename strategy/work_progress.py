@@ -118,4 +118,6 @@ def counted(items: Iterable[T], work: WorkName, total: int) -> Iterator[T]:
     told(WorkStep(work=work, done=0, total=total))
     for done, item in enumerate(items, 1):
         yield item
-        told(WorkStep(work=work, done=done, total=total))
+        # Most works have pieces that take less time than a step that nobody hears.
+        if _LISTENER.get() is not None:
+            told(WorkStep(work=work, done=done, total=total))

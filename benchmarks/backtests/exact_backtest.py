@@ -25,7 +25,8 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.backtest.day_loop import Replay, turnovers
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import RULES
 from strategy.evaluation.metrics import metrics
 from strategy.market.bars import Bars

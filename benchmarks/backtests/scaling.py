@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
+from strategy.backtest.replay import replay
 from strategy.kernel.simulate import AccountMarket, flat_rates, simulate
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals

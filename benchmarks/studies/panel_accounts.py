@@ -8,8 +8,9 @@ from decimal import Decimal
 import numpy as np
 
 from strategy.account.risk_free import risk_free
-from strategy.backtest.day_loop import replay, turnovers
+from strategy.backtest.day_loop import turnovers
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import HOLD
 from strategy.evaluation.metrics import drawdowns, excess_returns
 from strategy.kernel.simulate import kernel_inputs, rule_of, run

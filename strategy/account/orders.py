@@ -196,10 +196,7 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
     if not change:
         return None
     instrument = target.instrument
-    wanted = abs(change) if instrument.max_quantity is None else min(abs(change), instrument.max_quantity)
-    if instrument.max_notional is not None:
-        wanted = min(wanted, instrument.max_notional * NOTIONAL_ROOM / target.mark)
-    quantity = whole_lots(wanted, instrument.lot)
+    quantity = order_quantity(change, target.mark, instrument)
     reason = too_small(quantity, quantity * target.mark, instrument)
     return Order(
         order_id=order_id,
@@ -212,6 +209,14 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
         code=ReasonCode.TOO_SMALL if reason else None,
         mark=target.mark,
     )
+
+
+def order_quantity(change: Decimal, mark: Decimal, instrument: Instrument) -> Decimal:
+    """Return the quantity of an order for a change of the position: whole lots, at most the market's largest order."""
+    wanted = abs(change) if instrument.max_quantity is None else min(abs(change), instrument.max_quantity)
+    if instrument.max_notional is not None:
+        wanted = min(wanted, instrument.max_notional * NOTIONAL_ROOM / mark)
+    return whole_lots(wanted, instrument.lot)
 
 
 def too_small(quantity: Decimal, notional: Decimal, instrument: Instrument) -> str:

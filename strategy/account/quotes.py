@@ -1,7 +1,7 @@
 """Quotes of an account: prices, factor changes and volumes, by date and symbol."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -22,7 +22,8 @@ class Quote:
     """One closed bar as the account sees it: raw open and close, and its factor over the previous bar's factor.
 
     `volume` is in units; None if unknown, as for an index or a currency. `volatility` is the daily one up to the bar
-    before: NaN if that had too few bars before it, None if nobody asked for it.
+    before: NaN if that had too few bars before it, None if nobody asked for it. `near_close` is the float next to the
+    close.
     """
 
     open: Decimal
@@ -30,6 +31,11 @@ class Quote:
     factor_change: Decimal = Decimal(1)
     volume: float | None = None
     volatility: float | None = None
+    near_close: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Convert the close once: the accounts of a backtest share their quotes."""
+        object.__setattr__(self, "near_close", float(self.close))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

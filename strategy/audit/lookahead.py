@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account.state import Snapshot
+from strategy.backtest.pretrade import decide
 from strategy.market.altered_bars import LEAST_SCALE, MOST_SCALE, PRICES
 from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Calendar
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.decision import decide
 from strategy.signals.features import FEATURE_BARS, FEATURES, features
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.har import VolatilityEstimator

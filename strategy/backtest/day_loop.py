@@ -1,6 +1,6 @@
 """Day loop: one function advances an account by a day; a backtest only repeats it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,11 +16,12 @@ from strategy.account.settlement import settle, settle_late
 from strategy.account.state import Account, Entry, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.pretrade import PreTradeDays
 from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
-from strategy.portfolio.decision import ORDERED, Decision, PreTradeView, decided, pretrade_views
-from strategy.work_progress import WorkName, counted
+from strategy.portfolio.decision import ORDERED, Decision
+from strategy.work_progress import WorkName
 
 #: The days of an account that are lived one after the other.
 REPLAY = WorkName(name="Replay", unit="days")
@@ -220,84 +221,71 @@ def with_orders(state: AccountState, orders: Sequence[Order]) -> AccountState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """Full history of an account: one snapshot a day; decisions, orders, fills and entries in chronological order."""
+class Curve:
+    """Dates and equities of an account without flows, and the notional traded on each day that traded any."""
 
-    snapshots: tuple[Snapshot, ...]
-    decisions: tuple[Decision, ...]
-    orders: tuple[Order, ...]
-    fills: tuple[Fill, ...]
-    entries: tuple[Entry, ...]
+    dates: tuple[date, ...]
+    equities: tuple[Decimal, ...]
+    traded: Mapping[date, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Full history of an account: one snapshot a day; decisions, orders, fills and entries in chronological order.
+
+    They may be built when first read; with a `curve`, dates, equities and turnovers are read without.
+    """
+
+    snapshots: Sequence[Snapshot]
+    decisions: Sequence[Decision]
+    orders: Sequence[Order]
+    fills: Sequence[Fill]
+    entries: Sequence[Entry]
+    curve: Curve | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """Return the account dates."""
+        return self.curve.dates if self.curve else tuple(snapshot.account.as_of for snapshot in self.snapshots)
+
+    @property
+    def equities(self) -> tuple[Decimal, ...]:
+        """Return the equity of each day, after its flows."""
+        return self.curve.equities if self.curve else tuple(snapshot.equity for snapshot in self.snapshots)
+
+    @property
+    def unit_values(self) -> tuple[Decimal, ...]:
+        """Return the equity of each day, free of money paid in or out."""
+        return self.curve.equities if self.curve else tuple(snapshot.unit_value for snapshot in self.snapshots)
+
+    @property
+    def traded(self) -> Mapping[date, Decimal]:
+        """Return the notional traded on each day that traded any, in the account's currency."""
+        if self.curve is not None:
+            return self.curve.traded
+        traded: dict[date, Decimal] = {}
+        for fill in self.fills:
+            traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price * fill.fx_rate
+        return traded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Leg:
-    """A stretch of an account's dates (sorted, at least one), on which it follows one configuration and its signals."""
+    """A stretch of an account's dates (sorted, at least one), on which it follows one configuration and its signals.
+
+    `days` are what `pretrade_days` gives of them, if that is known: accounts that differ only in costs share it.
+    """
 
     view: AlignedSignals
     dates: Sequence[date]
     config: AccountConfig
-
-
-def replay(
-    view: AlignedSignals, quotes: QuotesByDate, dates: Sequence[date], capital: Decimal, config: AccountConfig
-) -> Replay:
-    """Run the account over these dates (sorted, at least one), starting with cash on the first.
-
-    Each date is settled, then decided; the orders of the last date stay open.
-    """
-    return replay_legs([Leg(view=view, dates=dates, config=config)], quotes, capital)
-
-
-def replay_legs(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> Replay:
-    """Run one account over legs that follow one another, starting with cash on the first date.
-
-    Its positions and open orders pass from leg to leg, so that a change of configuration costs its trades. The legs
-    have the same symbols. A leg with a longer look-back than the one before at first knows that one's unit values only.
-    """
-    snapshots: list[Snapshot] = []
-    decisions: list[Decision] = []
-    orders: dict[str, Order] = {}
-    fills: list[Fill] = []
-    entries: list[Entry] = []
-    state = opening(legs[0].dates[0], capital)
-    for as_of, pretrade_view, config in counted(_legs_by_day(legs), REPLAY, sum(len(leg.dates) for leg in legs)):
-        today = quotes.on(as_of)
-        if snapshots:
-            day = settle_day(state, today, as_of, config)
-            state = day.state
-            fills.extend(day.fills)
-            entries.extend(day.entries)
-            orders.update({order.order_id: order for order in day.settled})
-        snapshot = state.snapshot
-        snapshots.append(snapshot)
-        today_decided = decided(pretrade_view, snapshot, config)
-        decisions.extend(today_decided)
-        planned = plan_orders(state, today_decided, today, config)
-        orders.update({order.order_id: order for order in planned})
-        state = with_orders(state, planned)
-    return Replay(
-        snapshots=tuple(snapshots),
-        decisions=tuple(decisions),
-        orders=tuple(orders.values()),
-        fills=tuple(fills),
-        entries=tuple(entries),
-    )
-
-
-def _legs_by_day(legs: Sequence[Leg]) -> Iterator[tuple[date, PreTradeView, AccountConfig]]:
-    for leg in legs:
-        for as_of, view in zip(leg.dates, pretrade_views(leg.view, leg.dates, leg.config), strict=True):
-            yield as_of, view, leg.config
+    days: PreTradeDays | None = None
 
 
 def turnovers(replayed: Replay) -> list[float]:
     """Return the traded notional of each day over the equity of the day before; 0 on the first."""
-    traded: dict[date, Decimal] = {}
-    for fill in replayed.fills:
-        traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price * fill.fx_rate
-    snapshots = replayed.snapshots
+    traded = replayed.traded
+    pairs = pairwise(zip(replayed.dates, replayed.equities, strict=True))
     return [0.0] + [
-        float(traded.get(after.account.as_of, Decimal(0)) / before.equity) if before.equity > 0 else 0.0
-        for before, after in pairwise(snapshots)
+        float(traded[day] / before) if before > 0 and day in traded else 0.0 for (_, before), (day, _) in pairs
     ]

@@ -68,7 +68,7 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
     It is rounded fill by fill, as an attribution has it.
     """
     opens = {day: quotes.on(day) for day in {fill.as_of for fill in replayed.fills}}
-    equities = [snapshot.equity for snapshot in replayed.snapshots]
+    equities = replayed.equities
     days = len(equities) - 1
     return Charges(
         fees=quantised(sum((fill.fee for fill in replayed.fills), Decimal(0))),

@@ -11,6 +11,7 @@ from strategy.account.money import QUANTUM
 from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState, plan_orders
+from strategy.backtest.pretrade import pretrade_views
 from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime
 from strategy.explain.sizes import (
     Banded,
@@ -29,7 +30,7 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
-from strategy.portfolio.decision import Decision, LaterPass, decided, pretrade_views
+from strategy.portfolio.decision import Decision, LaterPass, decided
 from strategy.signals.forecaster import Forecaster, SignalParts
 
 

@@ -1,4 +1,4 @@
-"""The decision of a day: each symbol's target exposure at the close."""
+"""The decision of a day: each symbol's target exposure at the close, from what is known before the account is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import AlignedSignals, in_base_currency
-from strategy.portfolio.availability import STALE_REASON, availability
-from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import book_caps, capped_beside_kept
 from strategy.portfolio.rebalancing import STILL, Rebalance, banded, effect_in_words, effects_of, rebalances
 from strategy.portfolio.risk_limits import clip_to_limits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
-from strategy.portfolio.sleeves import SleeveWish, sleeved_book
-from strategy.signals.outlook import warm_up_bars
+from strategy.portfolio.sleeves import SleeveWish
 from strategy.signals.regime import REGIMES
 from strategy.signals.strategies import Sizing, sizing_of
 
@@ -121,92 +117,16 @@ class PreTradeView:
         return sum(abs(exposure - snapshot.exposure(symbol)) for symbol, exposure in self.standing.items())
 
 
-def decide(
-    view: AlignedSignals,
-    snapshot: Snapshot,
-    config: AccountConfig,
-    held_back: Mapping[str, str] | None = None,
-    later: LaterPass | None = None,
-) -> tuple[Decision, ...]:
-    """Return the decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What came of a day's targets, by symbol: the exposures decided, None where the position is kept.
 
-    `held_back` maps symbols that must not trade today to the reason. A symbol whose status is not in ORDERED keeps its
-    position and its open order; it still has a risk budget unless it is stale, delisted or warming up. A `later` pass
-    of the day sizes all symbols by the same rule and decides its own, in the room that those ordered before leave.
+    `effects` are those of the rebalance band or frequency, `wanted` the exposures that the targets ask for.
     """
-    (seen,) = pretrade_views(view, [snapshot.account.as_of], config, held_back)
-    decisions = decided(seen.in_pass(later, config.symbols), snapshot, config)
-    return decisions if later is None else tuple(each for each in decisions if each.symbol in later.symbols)
 
-
-def pretrade_views(
-    view: AlignedSignals, dates: Sequence[date], config: AccountConfig, held_back: Mapping[str, str] | None = None
-) -> tuple[PreTradeView, ...]:
-    """Return the part of `decide` that does not depend on the account, for many dates at once.
-
-    A date gives the same bits alone as among others.
-    """
-    view = in_base_currency(view, config)
-    known = estimates(view, dates, config.estimator)
-    statuses = _statuses(known, dates, config, held_back or {})
-    sized, ordered, outside = (
-        np.array([[status in wanted for status, _ in rows] for rows in statuses])
-        for wanted in (SIZED, ORDERED, {Status.OUTSIDE})
-    )
-    wishes: Sequence[tuple[tuple[SleeveWish, ...], ...]] = [()] * len(dates)
-    if config.strategy.sleeves:
-        book = sleeved_book(known, sized, view, config)
-        exposures, wishes = book.exposures, book.wishes(config.strategy)
-        known = replace(known, signal=book.signal)
-    else:
-        exposures = portfolio_sizing(known, sized, view, config).exposures(config.sizing)
-    numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
-    columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]
-    whole: list[bool] = np.all(ordered, axis=1).tolist()
-    floor = np.array([-np.inf if config.terms.instruments[symbol].shortable else 0.0 for symbol in config.symbols])
-    return tuple(
-        PreTradeView(
-            as_of=as_of,
-            rows=rows,
-            statuses=found,
-            ordered=ordered[t],
-            whole=whole[t],
-            outside=outside[t],
-            exposures=exposures[t],
-            floor=floor,
-            sleeves=wishes[t],
-        )
-        for t, (as_of, rows, found) in enumerate(zip(dates, zip(*columns, strict=True), statuses, strict=True))
-    )
-
-
-def _statuses(
-    known: Estimates, dates: Sequence[date], config: AccountConfig, held_back: Mapping[str, str]
-) -> list[tuple[tuple[Status, str], ...]]:
-    """Return each symbol's status on each date, and the reason if it may not trade."""
-    why = availability(known, config)
-    held = np.broadcast_to([symbol in held_back for symbol in config.symbols], why.unborn.shape)
-    # A symbol that is held back permanently must lose its risk budget: stale comes first.
-    causes = [
-        (why.unborn & held, Status.QUARANTINED, "{held_back}"),
-        (why.unborn, Status.WARMING_UP, "no bar yet"),
-        (why.delisted, Status.DELISTED, "delisted"),
-        (why.stale, Status.STALE, STALE_REASON),
-        (held, Status.QUARANTINED, "{held_back}"),
-        (why.outside, Status.OUTSIDE, "not in the universe on {day}"),
-        (why.warming_up, Status.WARMING_UP, f"fewer than {warm_up_bars(config.strategy)} bars"),
-        (why.closed, Status.NO_SESSION, "no session on {day}"),
-        (np.ones_like(held), Status.TRADED, ""),
-    ]
-    first = np.argmax([mask for mask, _, _ in causes], axis=0).tolist()
-    told = [held_back.get(symbol, "") for symbol in config.symbols]
-    return [
-        tuple(
-            (causes[code][1], causes[code][2].format(held_back=text, age=age, day=day))
-            for code, age, text in zip(codes, ages, told, strict=True)
-        )
-        for day, codes, ages in zip(dates, first, known.age_days.tolist(), strict=True)
-    ]
+    exposures: Sequence[float | None]
+    effects: Sequence[Rebalance | None]
+    wanted: Sequence[float]
 
 
 def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Decision, ...]:
@@ -231,10 +151,18 @@ def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
     if once or not view.whole:
         kept = ~view.ordered | (once & (current != 0.0) & ~view.outside)
         exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
-    statuses = _with_effects(view.statuses, effects, wanted, params) if any(effects) else view.statuses
-    seen = zip(config.symbols, view.rows, statuses, zip(exposures, effects, strict=True), strict=True)
-    decisions = tuple(_decision(view.as_of, *row) for row in seen)
+    decisions = decisions_of(view, Outcome(exposures=exposures, effects=effects, wanted=wanted.tolist()), config)
     return _with_sleeves(decisions, view, _drawdown_share(snapshot, config)) if view.sleeves else decisions
+
+
+def decisions_of(view: PreTradeView, outcome: Outcome, config: AccountConfig) -> tuple[Decision, ...]:
+    """Return the decisions of a day, given what came of its targets."""
+    statuses: Sequence[tuple[Status, str]] = view.statuses
+    effects = outcome.effects
+    if any(effects):
+        statuses = _with_effects(statuses, effects, outcome.wanted, config.sizing)
+    seen = zip(config.symbols, view.rows, statuses, zip(outcome.exposures, effects, strict=True), strict=True)
+    return tuple(_decision(view.as_of, *row) for row in seen)
 
 
 def _wanted(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config: AccountConfig) -> FloatArray:
@@ -277,14 +205,14 @@ def _within_band(
 def _with_effects(
     statuses: Sequence[tuple[Status, str]],
     effects: Sequence[Rebalance | None],
-    wanted: FloatArray,
+    wanted: Sequence[float],
     params: SizingParams,
 ) -> list[tuple[Status, str]]:
     """Return the statuses with the effect of the rebalance band or frequency where they have no reason of their own."""
     terms = params.rebalance_band, params.rebalance_every
     return [
         (status, reason if reason or effect is None else effect_in_words(effect, target, *terms))
-        for (status, reason), effect, target in zip(statuses, effects, wanted.tolist(), strict=True)
+        for (status, reason), effect, target in zip(statuses, effects, wanted, strict=True)
     ]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from exchange.ports import BarSource
 from strategy.account.risk_free import risk_free
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight
-from strategy.backtest.day_loop import replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import TURBO
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray

@@ -12,8 +12,9 @@ from exchange.ports import BarSource
 from strategy.audit.account import Trading, accounts, fills
 from strategy.audit.learners import fold_audit
 from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS

@@ -20,8 +20,9 @@ from storage.ledger import positions as position_store
 from storage.models import registry as model_store
 from strategy.audit.account import parity
 from strategy.audit.lookahead import Checked
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy

@@ -20,6 +20,7 @@ from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import AccountState, Day, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.backtest.fill_quotes import fill_quotes
 from strategy.backtest.halted_orders import only_reducing
+from strategy.backtest.pretrade import decide
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.market.currencies import FxSeries
@@ -27,7 +28,7 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.decision import Decision, decide
+from strategy.portfolio.decision import Decision
 from strategy.portfolio.drawdown_halt import RiskState, update_halt
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.outlook import look_back, symbol_signals

@@ -103,7 +103,7 @@ def equity_table(tested: Backtest) -> pd.DataFrame:
     The exposure is the one decided at the close and traded at the next open: signed for one symbol; with several it is
     gross, and `exposure_<SYMBOL>` is signed.
     """
-    equity = np.array([float(snapshot.equity) for snapshot in tested.net.replay.snapshots])
+    equity = np.array([float(equity) for equity in tested.net.replay.equities])
     aimed = {symbol: exposures(tested.net, symbol) for symbol in tested.symbols}
     table = pd.DataFrame({"as_of": tested.dates, "equity": equity, "drawdown": drawdowns(equity)})
     if len(tested.symbols) == 1:

@@ -23,7 +23,7 @@ def measure_account(replayed: Replay, instruments: Mapping[str, Instrument], fin
 
     Those of a backtest are above 0 then; an account's would change what they are measured against from day to day.
     """
-    days = [snapshot.account.as_of for snapshot in replayed.snapshots]
+    days = replayed.dates
     if financing.lacking is None and financing.risk_free.lacks(days[0], days[-1]) is None:
         return measure(replayed, instruments, financing)
     raw = metrics(equity_of(replayed), turnovers(replayed), days_per_year(instruments))
@@ -32,12 +32,12 @@ def measure_account(replayed: Replay, instruments: Mapping[str, Instrument], fin
 
 def cash_of(replayed: Replay, financing: FinancingTerms) -> RiskFree:
     """Return what cash alone would have returned on the account's days."""
-    return risk_free(financing, [snapshot.account.as_of for snapshot in replayed.snapshots])
+    return risk_free(financing, replayed.dates)
 
 
 def equity_of(replayed: Replay) -> FloatArray:
     """Return the account's equity by day, free of money paid in or out, (T,)."""
-    return np.array([float(snapshot.unit_value) for snapshot in replayed.snapshots])
+    return np.array([float(value) for value in replayed.unit_values])
 
 
 def days_per_year(instruments: Mapping[str, Instrument]) -> int:

@@ -51,8 +51,8 @@ def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...
     ratio = sharpe(returns, 1)
     trial = Trial(
         symbols=symbols,
-        start=net.snapshots[0].account.as_of,
-        end=net.snapshots[-1].account.as_of,
+        start=net.dates[0],
+        end=net.dates[-1],
         config=configuration(json.loads(job.policy.config), job.policy.strategy, symbols),
         recorded_at=job.now,
         sharpe=ratio,

@@ -13,8 +13,10 @@ from storage.database import connect
 from strategy.account.fees_and_slippage import Costs, without_costs
 from strategy.account.quotes import QuotesByDate
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Leg, Replay
 from strategy.backtest.fill_quotes import fill_quotes, impacted
+from strategy.backtest.pretrade import PreTradeDays, pretrade_days
+from strategy.backtest.replay import replay_legs
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
@@ -22,6 +24,7 @@ from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.decision import Status
 from strategy.portfolio.drawdown_halt import halt_date
@@ -171,7 +174,11 @@ def backtest(
     walks = _walks(job, window, market, (notify, run))
     views = {strategy: _view(job, strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
     terms, quotes = _traded_on(job, symbols, market)
-    accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
+    days = {
+        strategy: pretrade_days(view, market.dates, _config(job, strategy, symbols, market))
+        for strategy, view in views.items()
+    }
+    accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, days=days, quotes=quotes)
     return _tested(accounts, window, gate, walks, terms)
 
 
@@ -287,12 +294,13 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Accounts:
-    """The accounts of one backtest, which differ only in strategy and cost."""
+    """The accounts of one backtest, which differ only in strategy and cost; `days` is what is known before them."""
 
     job: Job
     symbols: tuple[str, ...]
     market: _Market
     views: Mapping[Strategy, AlignedSignals]
+    days: Mapping[Strategy, PreTradeDays]
     quotes: QuotesByDate
 
     def with_capital(self, capital: Decimal) -> "_Accounts":
@@ -301,11 +309,19 @@ class _Accounts:
 
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
         """Replay the account of a strategy at these costs."""
-        market, job = self.market, self.job
-        policy = replace(job.policy, strategy=strategy, costs=costs)
-        config = policy.account_config(job.account, self.symbols, market.instruments)
-        replayed = replay(self.views[strategy], self.quotes, market.dates, job.policy.capital, config)
+        market, job = self.market, replace(self.job, policy=replace(self.job.policy, costs=costs))
+        leg = Leg(
+            view=self.views[strategy],
+            dates=market.dates,
+            config=_config(job, strategy, self.symbols, market),
+            days=self.days[strategy],
+        )
+        replayed = replay_legs([leg], self.quotes, job.policy.capital)
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments, costs.financing))
+
+
+def _config(job: Job, strategy: Strategy, symbols: tuple[str, ...], market: _Market) -> AccountConfig:
+    return replace(job.policy, strategy=strategy).account_config(job.account, symbols, market.instruments)
 
 
 def _walks(job: Job, window: Window, market: _Market, how: tuple[Notify, Runner]) -> dict[Strategy, Walk]:
@@ -342,8 +358,7 @@ def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market,
 def _of_sizing(accounts: _Accounts, subject: Strategy) -> list[str]:
     """Return warnings that limits decided, or that the volatility asked for could not be estimated."""
     job, market, view = accounts.job, accounts.market, accounts.views[subject]
-    policy = replace(job.policy, strategy=subject)
-    config = policy.account_config(job.account, accounts.symbols, market.instruments)
+    config = _config(job, subject, accounts.symbols, market)
     days = limited_days_of(view, market.dates, config)
     ranges = without_ranges(view.outlooks, config.estimator, market.dates[0])
     return [*limits_decided_often(subject, days, config.sizing), *ranges]

@@ -8,8 +8,9 @@ from hashlib import sha256
 
 import numpy as np
 
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.evaluation.metrics import excess_returns
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks

@@ -8,8 +8,9 @@ from math import ceil
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.backtest.day_loop import Leg, Replay, replay_legs
+from strategy.backtest.day_loop import Leg, Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay_legs
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import Metrics, excess_returns
 from strategy.evaluation.sharpe import sharpe

@@ -170,7 +170,7 @@ def _line(label: str, values: FloatArray) -> Line:
 
 
 def _equity(tested: Tested) -> FloatArray:
-    return np.array([float(snapshot.equity) for snapshot in tested.replay.snapshots])
+    return np.array([float(equity) for equity in tested.replay.equities])
 
 
 def _days_per_year(tested: Backtest) -> int:

@@ -11,8 +11,9 @@ from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import bulk
 from storage.ledger import positions as position_store
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars

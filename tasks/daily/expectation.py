@@ -15,8 +15,9 @@ from storage.accounts.expectations import StoredExpectation
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import days as ledger
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.drift.band import FEWEST_PAST_DAYS, Band, frozen_band
 from strategy.drift.cost import frozen_limit
 from strategy.drift.looks import Looks

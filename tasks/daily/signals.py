@@ -14,13 +14,14 @@ from storage.ledger import explanations as explanation_store
 from storage.ledger import risk_state
 from storage.ledger.row_codec import MOST_PASSES, Provenance
 from strategy.backtest.day_loop import AccountState
+from strategy.backtest.pretrade import decide
 from strategy.exit_codes import Exit, UsageError
 from strategy.explain.closings import closings
 from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.decision import Decision, decide
+from strategy.portfolio.decision import Decision
 from strategy.portfolio.flattening import flattened, traded_symbols
 from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.forecaster import Forecaster

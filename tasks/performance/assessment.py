@@ -67,13 +67,13 @@ def assess(record: Replay, rival: Rival | None, under: Conditions, sleeves: Slee
 
     Those compared are above the risk-free rate. Raises RatesMissing.
     """
-    dates = tuple(snapshot.account.as_of for snapshot in record.snapshots)
+    dates = record.dates
     path = _path(record)
     returns = daily_returns(path)
     theirs = None if rival is None else rival.path
     return Assessment(
         dates=dates,
-        equity=record.snapshots[0].equity,
+        equity=record.equities[0],
         path=path,
         trades=len(record.fills),
         attribution=attribution(record, under.quotes, under.rates),
@@ -95,4 +95,4 @@ def _relative(paths: tuple[FloatArray, FloatArray], dates: tuple[date, ...], und
 
 
 def _path(record: Replay) -> FloatArray:
-    return np.array([float(snapshot.unit_value) for snapshot in record.snapshots])
+    return np.array([float(value) for value in record.unit_values])

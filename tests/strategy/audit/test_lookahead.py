@@ -25,7 +25,8 @@ from strategy.audit.lookahead import (
     same,
     with_another_future,
 )
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import BUILT_IN, RULES, TURBO, VOL_TARGET
 from strategy.market.bars import Bars, FloatArray, bars_until
 from strategy.market.instruments import Calendar

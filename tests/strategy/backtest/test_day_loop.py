@@ -10,14 +10,16 @@ from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import Account, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import REPLAY, Leg, Replay, opening, replay, replay_legs
+from strategy.backtest.day_loop import REPLAY, Leg, Replay, opening
+from strategy.backtest.pretrade import decide
+from strategy.backtest.replay import replay, replay_legs
 from strategy.builtin.registry import BUILT_IN, HOLD, RULES, TURBO, VOL_TARGET
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.decision import LaterPass, Status, decide
+from strategy.portfolio.decision import LaterPass, Status
 from strategy.portfolio.drawdown_halt import halt_date
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import ExposureCaps, SizingParams

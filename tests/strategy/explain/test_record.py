@@ -16,6 +16,7 @@ from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import AccountState, opening, plan_orders, settle_day, with_orders
+from strategy.backtest.pretrade import decide
 from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
 from strategy.builtin.rules import FLOOR
 from strategy.explain.record import Explanation, Judgement, explanations
@@ -26,7 +27,7 @@ from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import newest_departures
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.decision import Decision, Status, decide
+from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits, clip_to_limits

@@ -12,7 +12,8 @@ from torch import Tensor
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.backtest.day_loop import Replay, turnovers
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import HOLD, MOMENTUM, TURBO, VOL_TARGET
 from strategy.kernel.autograd import account
 from strategy.kernel.grid import Grid, Point, account_rule, chunks, points

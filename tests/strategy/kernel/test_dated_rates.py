@@ -14,7 +14,8 @@ from strategy.account.interest_rates import FinancingTerms, RateArrays, RateSeri
 from strategy.account.quotes import quotes_by_date
 from strategy.account.risk_free import risk_free
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import MOMENTUM, TURBO, VOL_TARGET
 from strategy.evaluation.metrics import excess_returns, metrics
 from strategy.kernel.autograd import account

@@ -15,8 +15,9 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import FinancingTerms, RateArrays, RateSeries
 from strategy.account.risk_free import risk_free
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import MOMENTUM, TURBO, VOL_TARGET
 from strategy.evaluation.metrics import excess_returns
 from strategy.kernel.autograd import account

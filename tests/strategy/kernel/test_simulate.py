@@ -10,7 +10,8 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
+from strategy.backtest.day_loop import opening, plan_orders, settle_day, turnovers, with_orders
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import TURBO
 from strategy.kernel.forward_pass import LANES
 from strategy.kernel.simulate import AccountMarket, flat_rates, rates_between, simulate

@@ -12,7 +12,8 @@ from scipy.optimize import minimize
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
+from strategy.backtest.pretrade import pretrade_views
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import RULES, TURBO, VOL_TARGET
 from strategy.explain.sizes import sized
 from strategy.kernel.grid import Grid, Point, chunks, points
@@ -32,7 +33,6 @@ from strategy.portfolio.allocation import (
     correlations,
     risk_shares,
 )
-from strategy.portfolio.decision import pretrade_views
 from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.sizing import Allocation, ExposureCaps, SizingParams, risk_budgets
 from strategy.signals.outlook import history_bars, symbol_signals

@@ -9,13 +9,13 @@ import pytest
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
+from strategy.backtest.pretrade import decide, pretrade_views
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import BUILT_IN, HOLD, TURBO, VOL_TARGET
 from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.allocation import PORTFOLIO_BARS, portfolio_volatilities
-from strategy.portfolio.decision import decide, pretrade_views
 from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.har import HAR_BARS, VolatilityEstimator

@@ -12,14 +12,15 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.audit.lookahead import newest
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
+from strategy.backtest.pretrade import pretrade_views
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import MOMENTUM, RULES, VOL_TARGET
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
-from strategy.portfolio.decision import pretrade_views
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, ExposureCaps, SizingParams
 from strategy.portfolio.sleeves import weights_on

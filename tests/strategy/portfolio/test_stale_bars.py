@@ -10,7 +10,8 @@ import pytest
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
+from strategy.backtest.pretrade import pretrade_views
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import MOMENTUM, TURBO
 from strategy.explain.sizes import sized
 from strategy.kernel.grid import Point
@@ -20,7 +21,7 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import stale
-from strategy.portfolio.decision import Status, pretrade_views
+from strategy.portfolio.decision import Status
 from strategy.portfolio.estimates import Estimates
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams

@@ -10,7 +10,8 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
+from strategy.backtest.replay import replay
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig

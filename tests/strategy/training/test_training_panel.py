@@ -9,7 +9,7 @@ import pytest
 
 from strategy.account.fees_and_slippage import NO_COSTS
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
+from strategy.backtest.replay import replay
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership
 from strategy.market.session_dates import account_dates

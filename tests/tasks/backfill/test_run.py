@@ -23,7 +23,7 @@ from storage.models import champions, promotions
 from storage.models import registry as model_store
 from strategy.account.orders import Order, ReasonCode
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import HOLD, RULES, TURBO
 from strategy.exit_codes import UsageError
 from strategy.market.instruments import Calendar

@@ -19,7 +19,8 @@ from strategy.account.interest_rates import FinancingTerms, RateSeries
 from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import EntryKind
-from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.day_loop import Replay
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import HOLD, RULES, TURBO
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status

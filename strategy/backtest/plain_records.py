@@ -1,0 +1,202 @@
+"""Records of plain days, and the values that are built from them when somebody reads them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+
+from strategy.account.orders import Fill, Order, OrderState, Side, Target, client_order_id, plan_order
+from strategy.account.state import Account, Entry, EntryKind, Position, Snapshot
+from strategy.backtest.day_loop import Curve, Replay
+from strategy.backtest.deferred import Deferred
+from strategy.backtest.pretrade import PreTradeDays
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.decision import Decision, Outcome, decisions_of
+
+_ZERO, _ONE = Decimal(0), Decimal(1)
+
+
+@dataclass(slots=True, eq=False)
+class PlannedOrder:
+    """An order of a plain day; `target` is that of one below the market's least order, at this `equity`.
+
+    `most` is near the highest that its quantity can be. `made` is its value, once that had to be built.
+    """
+
+    column: int
+    as_of: date
+    config: AccountConfig
+    side: Side
+    quantity: Decimal
+    mark: Decimal
+    target: Target | None
+    equity: Decimal
+    most: float
+    filled: bool = False
+    made: Order | None = None
+    known_id: str = ""
+
+    @property
+    def order_id(self) -> str:
+        """Return the order id."""
+        if not self.known_id:
+            terms, config = self.config.terms, self.config
+            symbol = config.symbols[self.column]
+            self.known_id = client_order_id(terms.series or terms.account, config.strategy.name, symbol, self.as_of)
+        return self.known_id
+
+    @property
+    def value(self) -> Order:
+        """Return the order in its present state."""
+        if self.made is not None:
+            return self.made
+        if self.target is not None:
+            skipped = plan_order(self.target, self.equity, self.as_of, self.order_id)
+            assert skipped is not None, "an order that changes nothing is not planned"
+            return skipped
+        return Order(
+            order_id=self.order_id,
+            symbol=self.config.symbols[self.column],
+            as_of=self.as_of,
+            side=self.side,
+            quantity=self.quantity,
+            state=OrderState.FILLED if self.filled else OrderState.INTENDED,
+            mark=self.mark,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class PlainFill:
+    """The fill of an order at an open."""
+
+    order: PlannedOrder
+    as_of: date
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+
+    @property
+    def value(self) -> Fill:
+        """Return the fill."""
+        return Fill(
+            order_id=self.order.order_id,
+            trade_id="1",
+            symbol=self.order.config.symbols[self.order.column],
+            as_of=self.as_of,
+            side=self.order.side,
+            quantity=self.quantity,
+            price=self.price,
+            fee=self.fee,
+            fx_rate=_ONE,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class CashEntry:
+    """An entry of the whole account."""
+
+    as_of: date
+    kind: EntryKind
+    cash: Decimal
+
+    @property
+    def value(self) -> Entry:
+        """Return the entry."""
+        return Entry(as_of=self.as_of, kind=self.kind, symbol="", cash=self.cash, quantity=_ZERO)
+
+
+@dataclass(slots=True, eq=False)
+class Close:
+    """The account at a close: quantities and marks by column, of the columns `held` alone.
+
+    `stale` holds the sessions of marks of earlier days.
+    """
+
+    as_of: date
+    cash: Decimal
+    equity: Decimal
+    drawdown: float
+    held: Sequence[int]
+    quantities: Sequence[Decimal]
+    marks: Sequence[Decimal]
+    stale: Mapping[int, date]
+
+    def account(self, symbols: Sequence[str]) -> Account:
+        """Return the account."""
+        positions = {
+            symbols[column]: Position(
+                quantity=self.quantities[column],
+                mark=self.marks[column],
+                marked_on=self.stale.get(column, self.as_of),
+                fx_rate=_ONE,
+            )
+            for column in self.held
+        }
+        return Account(as_of=self.as_of, cash=self.cash, positions=MappingProxyType(positions))
+
+    def snapshot(self, symbols: Sequence[str], previous: date | None) -> Snapshot:
+        """Return the snapshot of the day, given the account date before."""
+        return Snapshot(account=self.account(symbols), equity=self.equity, drawdown=self.drawdown, previous=previous)
+
+
+@dataclass(slots=True, eq=False)
+class PlainDecision:
+    """What came of the targets of a day, by its row of the days."""
+
+    days: PreTradeDays
+    row: int
+    outcome: Outcome
+    config: AccountConfig
+
+    @property
+    def values(self) -> tuple[Decision, ...]:
+        """Return the decisions."""
+        return decisions_of(self.days.view(self.row), self.outcome, self.config)
+
+
+@dataclass(slots=True, eq=False)
+class Records:
+    """What happened to an account, in chronological order: records, and values where one had to be built."""
+
+    symbols: tuple[str, ...]
+    closes: list[Close] = field(default_factory=list)
+    decisions: list[PlainDecision | tuple[Decision, ...]] = field(default_factory=list)
+    orders: list[PlannedOrder] = field(default_factory=list)
+    fills: list[PlainFill | Fill] = field(default_factory=list)
+    entries: list[CashEntry | Entry] = field(default_factory=list)
+
+    def replay(self) -> Replay:
+        """Return the history of the account; its values are built when first read."""
+        return Replay(
+            snapshots=Deferred(len(self.closes), self._snapshots),
+            decisions=Deferred(len(self.closes) * len(self.symbols), self._decisions),
+            orders=Deferred(len(self.orders), lambda: [order.value for order in self.orders]),
+            fills=Deferred(len(self.fills), lambda: [_fill(fill) for fill in self.fills]),
+            entries=Deferred(
+                len(self.entries),
+                lambda: [entry if isinstance(entry, Entry) else entry.value for entry in self.entries],
+            ),
+            curve=Curve(
+                dates=tuple(close.as_of for close in self.closes),
+                equities=tuple(close.equity for close in self.closes),
+                traded=self._traded(),
+            ),
+        )
+
+    def _snapshots(self) -> list[Snapshot]:
+        before = [None, *(close.as_of for close in self.closes[:-1])]
+        return [close.snapshot(self.symbols, day) for close, day in zip(self.closes, before, strict=True)]
+
+    def _decisions(self) -> list[Decision]:
+        return [decision for day in self.decisions for decision in (day if isinstance(day, tuple) else day.values)]
+
+    def _traded(self) -> dict[date, Decimal]:
+        traded: dict[date, Decimal] = {}
+        for fill in self.fills:
+            traded[fill.as_of] = traded.get(fill.as_of, _ZERO) + fill.quantity * fill.price * _ONE
+        return traded
+
+
+def _fill(fill: PlainFill | Fill) -> Fill:
+    return fill if isinstance(fill, Fill) else fill.value
