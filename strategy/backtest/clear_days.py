@@ -51,6 +51,7 @@ class ClearDays:
             for whole, ordered in zip(days.whole, days.ordered, strict=True)
         ]
         self._nothing: list[None] = [None] * floored.shape[1]
+        self._unchanged = Outcome(exposures=self._nothing, effects=self._nothing, wanted=())
 
     def outcome(self, row: int, held: Sequence[float], drawdown: float, previous: date | None) -> Outcome | None:
         """Return what comes of a day's targets; None if that is not clear.
@@ -63,7 +64,7 @@ class ClearDays:
         ordered, nothing = self._ordered[row], self._nothing
         if self._once:
             kept = all(held[column] for column in ordered)
-            return Outcome(exposures=nothing, effects=nothing, wanted=self._wanted[row]) if kept else None
+            return self._unchanged if kept else None
         if not rebalances(self._days.dates[row], previous, self._every):
             waiting: list[Rebalance | None] = [*nothing]
             for column in ordered:
@@ -72,7 +73,8 @@ class ClearDays:
         room = self._cap
         if not self._days.whole[row]:
             room = max(0.0, room - (_gross(held) - _gross([held[column] for column in ordered])))
-        share = drawdown_multiplier(drawdown, self._sizing) if self._controlled else 1.0
+        controlled = self._controlled and drawdown > self._sizing.drawdown_start
+        share = drawdown_multiplier(drawdown, self._sizing) if controlled else 1.0
         wanted = self._within_cap(row, share, room)
         return None if wanted is None else self._traded(ordered, held, wanted, room)
 

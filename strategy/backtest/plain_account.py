@@ -19,7 +19,7 @@ from strategy.account.quotes import UNCHANGED, Quote, QuotesByDate
 from strategy.account.state import Entry, EntryKind
 from strategy.backtest.clear_days import LEAST_EQUITY, LEAST_HELD, MOST_HELD, ClearDays
 from strategy.backtest.day_loop import REPLAY, AccountState, Leg, Replay, opening, settle_day
-from strategy.backtest.plain_records import CashEntry, Close, PlainDecision, PlainFill, PlannedOrder, Records
+from strategy.backtest.plain_records import CashEntry, Close, PlainDecision, PlainFill, Plan, PlannedOrder, Records
 from strategy.backtest.plain_terms import Accruals, SymbolTerms, symbol_terms
 from strategy.backtest.pretrade import PreTradeDays, pretrade_days
 from strategy.portfolio.account_config import AccountConfig
@@ -97,7 +97,7 @@ class PlainAccount:
         """Settle the day if it is not the first, and decide it; `row` is its row in the days that are followed."""
         quotes = [today.get(symbol) for symbol in self.symbols]
         closes = self.records.closes
-        if closes and (as_of <= closes[-1].as_of or self._is_over(as_of)):
+        if closes and (as_of <= closes[-1].as_of or (as_of >= self.first_over and self._is_over(as_of))):
             self._settle_by_value(as_of, today)
         elif closes:
             self._finance(closes[-1].as_of, as_of)
@@ -110,9 +110,7 @@ class PlainAccount:
 
     def _is_over(self, as_of: date) -> bool:
         """Return whether a held or ordered symbol is delisted on the day."""
-        if as_of < self.first_over:
-            return False
-        columns = (*self.held, *(order.column for order in self.open))
+        columns = (*self.held, *(order.plan.column for order in self.open))
         return any(self.terms[column].over_from <= as_of for column in columns)
 
     def _finance(self, since: date, as_of: date) -> None:
@@ -170,7 +168,8 @@ class PlainAccount:
         waiting: list[PlannedOrder] = []
         changed: dict[int, Decimal] = {}
         for order in self.open:
-            quote, column = quotes[order.column], order.column
+            column = order.plan.column
+            quote = quotes[column]
             if quote is None:
                 waiting.append(order)
                 continue
@@ -182,11 +181,12 @@ class PlainAccount:
 
     def _fill(self, order: PlannedOrder, quote: Quote, as_of: date) -> Decimal:
         """Fill an order at the open, as `fill_at_open` does, and return the units bought, negative if sold."""
-        quantity = quantised(order.quantity * quote.factor_change)
-        whole = quote.volume is None or (quote.factor_change is UNCHANGED and order.most < _SURE_SHARE * quote.volume)
+        plan = order.plan
+        quantity = quantised(plan.quantity * quote.factor_change)
+        whole = quote.volume is None or (quote.factor_change is UNCHANGED and plan.most < _SURE_SHARE * quote.volume)
         if not whole and quote.volume is not None and quantity > VOLUME_SHARE * quote.volume:
             return self._fill_in_part(order, quote, as_of)
-        terms, buys = self.terms[order.column], order.side is Side.BUY
+        terms, buys = self.terms[plan.column], plan.side is Side.BUY
         if terms.impact:
             slippage = min(terms.slippage + impact_share(terms.impact, quantity, quote), _ONE)
             price = quote.open * (1 + slippage if buys else 1 - slippage)
@@ -203,8 +203,7 @@ class PlainAccount:
 
     def _fill_in_part(self, order: PlannedOrder, quote: Quote, as_of: date) -> Decimal:
         """Fill the part of an order that the bar's volume allows."""
-        symbol = self.symbols[order.column]
-        order.made, fill = fill_at_open(order.value, {symbol: quote}, as_of, self.config.terms)
+        order.made, fill = fill_at_open(order.value, {order.symbol: quote}, as_of, self.config.terms)
         if fill is None:
             return _ZERO
         self.records.fills.append(fill)
@@ -284,7 +283,7 @@ class PlainAccount:
             instrument = self.terms[column].instrument
             quantity = order_quantity(change, mark, instrument)
             small = too_small(quantity, quantity * mark, instrument)
-            order = PlannedOrder(
+            plan = Plan(
                 column=column,
                 as_of=as_of,
                 config=self.config,
@@ -295,6 +294,7 @@ class PlainAccount:
                 equity=equity,
                 most=abs(exposure * near_equity / quote.near_close) + abs(self.units[column]),
             )
+            order = PlannedOrder(plan)
             self.records.orders.append(order)
             if not small:
                 self.open.append(order)

@@ -1,10 +1,10 @@
 """Records of plain days, and the values that are built from them when somebody reads them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple
 
 from strategy.account.orders import Fill, Order, OrderState, Side, Target, client_order_id, plan_order
 from strategy.account.state import Account, Entry, EntryKind, Position, Snapshot
@@ -17,11 +17,10 @@ from strategy.portfolio.decision import Decision, Outcome, decisions_of
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
-@dataclass(slots=True, eq=False)
-class PlannedOrder:
-    """An order of a plain day; `target` is that of one below the market's least order, at this `equity`.
+class Plan(NamedTuple):
+    """What is decided of an order; `target` is that of one below the market's least order, at this `equity`.
 
-    `most` is near the highest that its quantity can be. `made` is its value, once that had to be built.
+    `most` is near the highest that its quantity can be.
     """
 
     column: int
@@ -33,41 +32,54 @@ class PlannedOrder:
     target: Target | None
     equity: Decimal
     most: float
-    filled: bool = False
-    made: Order | None = None
-    known_id: str = ""
+
+
+class PlannedOrder:
+    """An order of a plain day, and what became of it; `made` is its value, once that had to be built."""
+
+    __slots__ = ("_order_id", "filled", "made", "plan")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.filled = plan, False
+        self.made: Order | None = None
+        self._order_id = ""
 
     @property
     def order_id(self) -> str:
         """Return the order id."""
-        if not self.known_id:
-            terms, config = self.config.terms, self.config
-            symbol = config.symbols[self.column]
-            self.known_id = client_order_id(terms.series or terms.account, config.strategy.name, symbol, self.as_of)
-        return self.known_id
+        if not self._order_id:
+            plan, config = self.plan, self.plan.config
+            account = config.terms.series or config.terms.account
+            self._order_id = client_order_id(account, config.strategy.name, self.symbol, plan.as_of)
+        return self._order_id
+
+    @property
+    def symbol(self) -> str:
+        """Return the symbol."""
+        return self.plan.config.symbols[self.plan.column]
 
     @property
     def value(self) -> Order:
         """Return the order in its present state."""
         if self.made is not None:
             return self.made
-        if self.target is not None:
-            skipped = plan_order(self.target, self.equity, self.as_of, self.order_id)
+        plan = self.plan
+        if plan.target is not None:
+            skipped = plan_order(plan.target, plan.equity, plan.as_of, self.order_id)
             assert skipped is not None, "an order that changes nothing is not planned"
             return skipped
         return Order(
             order_id=self.order_id,
-            symbol=self.config.symbols[self.column],
-            as_of=self.as_of,
-            side=self.side,
-            quantity=self.quantity,
+            symbol=self.symbol,
+            as_of=plan.as_of,
+            side=plan.side,
+            quantity=plan.quantity,
             state=OrderState.FILLED if self.filled else OrderState.INTENDED,
-            mark=self.mark,
+            mark=plan.mark,
         )
 
 
-@dataclass(slots=True, eq=False)
-class PlainFill:
+class PlainFill(NamedTuple):
     """The fill of an order at an open."""
 
     order: PlannedOrder
@@ -82,9 +94,9 @@ class PlainFill:
         return Fill(
             order_id=self.order.order_id,
             trade_id="1",
-            symbol=self.order.config.symbols[self.order.column],
+            symbol=self.order.symbol,
             as_of=self.as_of,
-            side=self.order.side,
+            side=self.order.plan.side,
             quantity=self.quantity,
             price=self.price,
             fee=self.fee,
@@ -92,8 +104,7 @@ class PlainFill:
         )
 
 
-@dataclass(slots=True, eq=False)
-class CashEntry:
+class CashEntry(NamedTuple):
     """An entry of the whole account."""
 
     as_of: date
@@ -106,8 +117,7 @@ class CashEntry:
         return Entry(as_of=self.as_of, kind=self.kind, symbol="", cash=self.cash, quantity=_ZERO)
 
 
-@dataclass(slots=True, eq=False)
-class Close:
+class Close(NamedTuple):
     """The account at a close: quantities and marks by column, of the columns `held` alone.
 
     `stale` holds the sessions of marks of earlier days.
@@ -140,8 +150,7 @@ class Close:
         return Snapshot(account=self.account(symbols), equity=self.equity, drawdown=self.drawdown, previous=previous)
 
 
-@dataclass(slots=True, eq=False)
-class PlainDecision:
+class PlainDecision(NamedTuple):
     """What came of the targets of a day, by its row of the days."""
 
     days: PreTradeDays
@@ -155,16 +164,16 @@ class PlainDecision:
         return decisions_of(self.days.view(self.row), self.outcome, self.config)
 
 
-@dataclass(slots=True, eq=False)
 class Records:
     """What happened to an account, in chronological order: records, and values where one had to be built."""
 
-    symbols: tuple[str, ...]
-    closes: list[Close] = field(default_factory=list)
-    decisions: list[PlainDecision | tuple[Decision, ...]] = field(default_factory=list)
-    orders: list[PlannedOrder] = field(default_factory=list)
-    fills: list[PlainFill | Fill] = field(default_factory=list)
-    entries: list[CashEntry | Entry] = field(default_factory=list)
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        self.symbols = symbols
+        self.closes: list[Close] = []
+        self.decisions: list[PlainDecision | tuple[Decision, ...]] = []
+        self.orders: list[PlannedOrder] = []
+        self.fills: list[PlainFill | Fill] = []
+        self.entries: list[CashEntry | Entry] = []
 
     def replay(self) -> Replay:
         """Return the history of the account; its values are built when first read."""
@@ -189,7 +198,9 @@ class Records:
         return [close.snapshot(self.symbols, day) for close, day in zip(self.closes, before, strict=True)]
 
     def _decisions(self) -> list[Decision]:
-        return [decision for day in self.decisions for decision in (day if isinstance(day, tuple) else day.values)]
+        return [
+            decision for day in self.decisions for decision in (day.values if isinstance(day, PlainDecision) else day)
+        ]
 
     def _traded(self) -> dict[date, Decimal]:
         traded: dict[date, Decimal] = {}

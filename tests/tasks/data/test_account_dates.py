@@ -20,7 +20,7 @@ from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import EntryKind
-from strategy.backtest.day_loop import replay
+from strategy.backtest.replay import replay
 from strategy.builtin.registry import HOLD, RULES, VOL_TARGET
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
