@@ -43,6 +43,15 @@ def inputs(bars: Bars) -> Inputs:
     }
 
 
+def terms(bars: Bars) -> Inputs:
+    """Return the parts of the newest signal before it is cut to ±1: the two returns, weighted and in its unit."""
+    known = inputs(bars)
+    fast, slow = 0.6 * known["return_10"], 0.4 * known["return_50"]
+    limit = known["return_10_percentile_90"] if fast + slow > 0 else -known["return_10_percentile_10"]
+    unit = max(FLOOR, limit)
+    return {"return_10": fast / unit, "return_50": slow / unit}
+
+
 def _percentile(percent: float) -> Callable[[FloatArray], FloatArray]:
     def reduce(windows: FloatArray) -> FloatArray:
         result: FloatArray = np.percentile(windows, percent, axis=-1)
@@ -57,5 +66,6 @@ strategy = Strategy(
     history_bars=max(FAST_BARS + RANGE_BARS, SLOW_BARS + 1),
     sizing="full",
     inputs=inputs,
+    terms=terms,
     trusted=True,
 )

@@ -12,7 +12,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import FEATURE_BARS, momentum
-from strategy.signals.prior import PRIOR_BARS, PRIOR_HORIZON_BARS, prior
+from strategy.signals.prior import PRIOR_BARS, PRIOR_HORIZON_BARS, prior, prior_terms
 from strategy.signals.rolling import daily_volatility
 from strategy.signals.strategies import Arrays, Inputs, Strategy
 from strategy.training.recipe import TrainingConfig
@@ -35,6 +35,11 @@ def inputs(bars: Bars) -> Inputs:
     return {f"momentum_{lag}": float(momentum(close, sigma, lag)[-1]) for lag in PRIOR_HORIZON_BARS}
 
 
+def terms(bars: Bars) -> Inputs:
+    """Return the parts of the prior's newest value: holding, and the trend over each horizon."""
+    return prior_terms(bars.adjusted_close)
+
+
 #: The recipe's parameters that say when to train, not how: no model that is trained from scratch depends on them.
 _SCHEDULE = frozenset(
     {"warm_steps", "retrain_every_bars", "first_retry_bars", "cold_start_every_bars", "model_max_age_bars"}
@@ -55,7 +60,13 @@ class Network:
     def prior(self) -> Strategy:
         """Return the rule without networks."""
         return Strategy(
-            name="prior", signal=signal, history_bars=PRIOR_BARS, sizing="full", inputs=inputs, trusted=True
+            name="prior",
+            signal=signal,
+            history_bars=PRIOR_BARS,
+            sizing="full",
+            inputs=inputs,
+            terms=terms,
+            trusted=True,
         )
 
     @property
@@ -122,5 +133,12 @@ def _account(bars: Mapping[str, Bars]) -> AccountConfig:
 
 
 strategy = Strategy(
-    name="turbo", signal=signal, history_bars=PRIOR_BARS, sizing="full", learner=Network(), inputs=inputs, trusted=True
+    name="turbo",
+    signal=signal,
+    history_bars=PRIOR_BARS,
+    sizing="full",
+    learner=Network(),
+    inputs=inputs,
+    terms=terms,
+    trusted=True,
 )

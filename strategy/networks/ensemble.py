@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strategy.market.bars import Bars, FloatArray, TimeArray
+from strategy.networks.integrated_gradients import departure_parts
 from strategy.networks.transformer import Arrays, Network, NetworkShape, from_arrays, newest_departures, to_arrays
 from strategy.signals.faults import Fault
 from strategy.signals.forecaster import SignalParts
@@ -76,6 +77,21 @@ class Ensemble:
             )
             for symbol, series in bars.items()
             if len(series) >= self.history_bars
+        }
+
+    def departure_parts(self, bars: Mapping[str, Bars], symbol: str) -> dict[str, float]:
+        """Return the mean departure at the symbol's newest row as a sum: by input, with all at 0, and an error left.
+
+        See `strategy.networks.integrated_gradients`. Empty for a symbol with fewer than `history_bars` closes.
+        """
+        if len(bars[symbol]) < self.history_bars:
+            return {}
+        window = inputs(bars)[symbol][-self.context_bars :]
+        found = [departure_parts(network, window) for network in self.members]
+        return {
+            **dict(zip(INPUTS, np.mean([each.inputs for each in found], axis=0).tolist(), strict=True)),
+            "every input at 0": float(np.mean([each.start for each in found])),
+            "left by the integration": float(np.mean([each.left for each in found])),
         }
 
     def to_arrays(self) -> Arrays:

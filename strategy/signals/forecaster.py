@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -49,4 +49,13 @@ class Forecaster(Protocol):
 
     def to_arrays(self) -> Arrays:
         """Return all that the model consists of, as arrays of finite numbers."""
+        ...
+
+
+@runtime_checkable
+class Attributed(Protocol):
+    """A model that says how much of its newest departure from the prior comes from each of its inputs."""
+
+    def departure_parts(self, bars: Mapping[str, Bars], symbol: str) -> Mapping[str, float]:
+        """Return parts by name that add up to the departure; none for a symbol with too little history."""
         ...

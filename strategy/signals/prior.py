@@ -34,3 +34,17 @@ def prior(close: FloatArray) -> FloatArray:
     trend = total / len(PRIOR_HORIZON_BARS)
     result: FloatArray = PRIOR_HOLD_WEIGHT + PRIOR_TREND_WEIGHT * mean(trend, PRIOR_SMOOTHING_BARS)
     return result
+
+
+def prior_terms(close: FloatArray) -> dict[str, float]:
+    """Return the newest value of the prior as a sum: holding, and the trend over each horizon.
+
+    >>> {name: round(part, 4) for name, part in prior_terms(np.full(257, 10.0)).items()}
+    {'holding': 0.3333, 'trend_21': 0.0, 'trend_63': 0.0, 'trend_126': 0.0, 'trend_252': 0.0}
+    """
+    sigma = daily_volatility(close)
+    terms = {"holding": PRIOR_HOLD_WEIGHT}
+    for horizon_bars in PRIOR_HORIZON_BARS:
+        trend = mean(np.tanh(momentum(close, sigma, horizon_bars)), PRIOR_SMOOTHING_BARS)[-1]
+        terms[f"trend_{horizon_bars}"] = PRIOR_TREND_WEIGHT * float(trend) / len(PRIOR_HORIZON_BARS)
+    return terms

@@ -118,7 +118,8 @@ class Strategy:
     `columns` declares the columns of a `file:` source that it reads, each with its lag: `bars.columns["eps"]` holds at
     row t the newest value dated that many days before it or earlier.
 
-    For ours to set: a `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
+    For ours to set: `terms(bars)` splits the newest signal, before it is cut to ±1, into parts that add up to it; a
+    `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
     the whole history, which is known to give the same bits, and an `exact` strategy is one whose audit has found it
     so; `version` is the sha256 of a file or a distribution, and `origin` says where it came from; a `runner` evaluates
     code in a process of its own; `sleeves` are those of an account that runs several strategies, which
@@ -141,6 +142,7 @@ class Strategy:
     columns: Mapping[str, Lag] = field(default_factory=dict, hash=False)
     learner: Learner | None = None
     inputs: Callable[[Bars], Inputs] | None = field(default=None, compare=False)
+    terms: Callable[[Bars], Inputs] | None = field(default=None, compare=False)
     baseline: bool = False
     trusted: bool = field(default=False, compare=False)
     exact: bool = field(default=False, compare=False)

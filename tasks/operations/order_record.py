@@ -1,6 +1,6 @@
 """The record of an order, gathered from its bars to its fills, every number as stored; the command line words it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,6 +21,7 @@ from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
 from strategy.exit_codes import UsageError
+from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.own_columns import Lag
 from strategy.portfolio.decision import Decision
@@ -43,6 +44,7 @@ from tasks.operations.order_record_answer import (
     StepPart,
 )
 from tasks.operations.redecide import PastDay, fx_behind, replayed_trace
+from tasks.operations.target_shares import target_shares
 from tasks.report.markup import exactly
 from tasks.run.account_sleeves import account_sleeves
 from tasks.run.answers import decision_answer, fill_answer, order_answer
@@ -94,7 +96,9 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
             trace, warnings = replayed_trace(store, record.day, found.symbol, policy_of)
         # No bar decides what a flattened account closes.
         judged = None if trace is None or is_flattened(record.day.decisions) else trace
-        verified = None if judged is None else _verified(store, record, judged, policy_of)
+        seen = None if judged is None else _decided_on(store, record, judged, policy_of)
+        verified = None if judged is None else seen is not None
+        parts = None if judged is None else target_shares(store, record.day, (found.symbol, judged), seen)
         opens = _opens(store, record, trace)
         terms = terms_on(store, found.account, found.as_of)
         sleeves = _sleeves(store, record, trace)
@@ -123,7 +127,9 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
         terms=terms,
         warnings=tuple(warnings),
     )
-    return answer.model_copy(update={"sleeves": sleeves}) if sleeves else answer
+    # A list of nothing is left out of the answer.
+    update = {**({"sleeves": sleeves} if sleeves else {}), **({"attribution": parts} if parts else {})}
+    return answer.model_copy(update=update)
 
 
 def _explained(home: Path, decision: Decision, provenance: Provenance) -> ExplainedDecisionAnswer:
@@ -166,8 +172,10 @@ def _record(store: Connection, home: Path, found: Found) -> Record:
 _OF_CURRENCY = ("currency", "fx_rate")
 
 
-def _verified(store: Connection, record: Record, trace: Trace, policy_of: Callable[[str, Strategy], RunConfig]) -> bool:
-    """Return whether the bars in the store, and closes of pairs, still hash to those decided on."""
+def _decided_on(
+    store: Connection, record: Record, trace: Trace, policy_of: Callable[[str, Strategy], RunConfig]
+) -> Mapping[str, Bars] | None:
+    """Return the bars that were decided on; None if those in the store, and closes of pairs, hash to others by now."""
     symbols = record.day.symbols
     count = trace["window"]["look_back_bars"]
     ends = ends_of(symbols, record.found.as_of, record.day.day_pass.behind)
@@ -178,9 +186,9 @@ def _verified(store: Connection, record: Record, trace: Trace, policy_of: Callab
         seen = with_columns(store, trace["source"], bars, columns)
     except UsageError:
         # The source has lost the column.
-        return False
+        return None
     fx = fx_behind(store, record.day, trace["source"], policy_of)
-    return data_sha256(seen, fx) == record.day.provenance.data_sha256
+    return seen if data_sha256(seen, fx) == record.day.provenance.data_sha256 else None
 
 
 def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:

@@ -73,6 +73,17 @@ class ForecastPart(Answer):
     mean: float | None = None
 
 
+class SharePart(Answer):
+    """A part of the target exposure: `signal` is its part of the signal, null for a step that comes after it.
+
+    The exposures of all parts add up to the exposure decided, but for rounding.
+    """
+
+    name: str
+    signal: float | None
+    exposure: float
+
+
 class SizePart(Answer):
     """The steps from the signal to the exposure wanted; those up to `capped` stay out if capital is split, not risk.
 
@@ -198,6 +209,7 @@ class ExecutionPart(Answer):
 class ExplainAnswer(Answer):
     """The answer of `turbodmt explain`; the parts from `bars` to `planned` are null if nobody knows them any more.
 
+    `attribution` is the target exposure as a sum of what produced it; left out where the bars have changed since.
     `terms` are those of the account on the day of the decision. `sleeves` are there in an account with several
     strategies.
     """
@@ -210,6 +222,7 @@ class ExplainAnswer(Answer):
     features: dict[str, float | None] | None
     regime: RegimePart | None
     forecast: ForecastPart | None
+    attribution: tuple[SharePart, ...] = ()
     sleeves: tuple[SleevePart, ...] = ()
     size: SizePart | None
     band: BandPart | None = None

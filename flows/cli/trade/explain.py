@@ -12,6 +12,7 @@ import typer
 
 from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home
+from flows.cli.trade.share_lines import share_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -187,6 +188,7 @@ def _parts(answer: "ExplainAnswer") -> list[tuple[str, list[Line]]]:
             ("Size, as a multiple of equity", _size(size)),
             *([("Rebalance band", _band(answer.band))] if answer.band is not None else []),
             ("Clip and limits", _limits(limits)),
+            *([("What the exposure is made of", share_lines(answer.attribution))] if answer.attribution else []),
         ]
     return [*parts, ("Order", _order(answer)), ("Fills", _fills(answer))]
 

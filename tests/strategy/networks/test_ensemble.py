@@ -10,8 +10,8 @@ from strategy.market.bars import Bars, make_bars
 from strategy.networks.ensemble import Ensemble, keep, revive
 from strategy.networks.transformer import DEPARTURE_LIMIT, NetworkShape, new_network
 from strategy.signals.features import FEATURE_BARS
-from strategy.signals.network_inputs import bars_behind
-from strategy.signals.prior import PRIOR_BARS, prior
+from strategy.signals.network_inputs import INPUTS, bars_behind
+from strategy.signals.prior import PRIOR_BARS, prior, prior_terms
 from testing.markets.panels import market, stock, walk
 from testing.runs.networks import TINY, opinionated
 
@@ -135,3 +135,28 @@ def test_weights_of_no_member_or_of_another_kind_are_refused() -> None:
 def test_an_ensemble_needs_a_network() -> None:
     with pytest.raises(ValueError, match="the model holds no network; train again"):
         Ensemble(members=())
+
+
+def test_the_parts_of_a_departure_add_up_to_it_and_find_the_input_that_moves_it() -> None:
+    both = model()
+    panel = bars()
+    found = both.departure_parts(panel, "COIN")
+    moved = float(both.forecast(panel)["COIN"][-1] - prior(panel["COIN"].close)[-1])
+    assert sum(found.values()) == pytest.approx(moved, abs=1e-6)
+    assert list(found)[: len(INPUTS)] == list(INPUTS)
+    assert abs(found["left by the integration"]) < 1e-3
+    assert found == both.departure_parts(panel, "COIN")
+    blind = opinionated(TINY, 1)
+    with torch.no_grad():
+        blind.embed.weight[:, 1:] = 0.0
+        blind.gate.weight[:, 1:] = 0.0
+    parts = Ensemble(members=(blind,)).departure_parts(panel, "COIN")
+    assert abs(parts[INPUTS[0]]) > 1e-3
+    assert [parts[name] for name in INPUTS[1:]] == [0.0] * (len(INPUTS) - 1)
+    assert both.departure_parts({"YOUNG": panel["YOUNG"].until(panel["YOUNG"].open_time[100])}, "YOUNG") == {}
+
+
+@pytest.mark.parametrize("rows", [260, 300, 399])
+def test_the_terms_of_the_prior_add_up_to_it(rows: int) -> None:
+    close = bars()["COIN"].close[:rows]
+    assert sum(prior_terms(close).values()) == pytest.approx(prior(close)[-1])

@@ -18,6 +18,7 @@ from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import BrokerFill
 from strategy.builtin.registry import TURBO
+from strategy.signals.network_inputs import INPUTS
 from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill, begin
@@ -85,6 +86,12 @@ def section(answer: dict[str, Any], name: str) -> dict[str, Any]:
     return part
 
 
+def assert_sums_up(answer: dict[str, Any]) -> None:
+    """The parts of the exposure add up to it."""
+    parts = [one["exposure"] for one in answer["attribution"]]
+    assert sum(parts) == pytest.approx(section(answer, "limits")["exposure"], abs=1e-9)
+
+
 def test_every_order_is_told_as_the_ledger_has_it(job: Job) -> None:
     for day in (FIRST, SECOND, THIRD):
         for order in orders(job, day):
@@ -101,6 +108,10 @@ def test_every_order_is_told_as_the_ledger_has_it(job: Job) -> None:
             assert section(answer, "limits")["exposure"] == decision.exposure
             assert Decimal(section(answer, "planned")["quantity"]) == order.signed_quantity
             assert section(answer, "bars")["last"] == day.isoformat()
+            assert_sums_up(answer)
+            assert [one["name"] for one in answer["attribution"][:2]] == ["return_10", "return_50"]
+            parts = [one["signal"] for one in answer["attribution"] if one["signal"] is not None]
+            assert sum(parts) == pytest.approx(decision.signal)
 
 
 def test_a_fill_stands_beside_the_open_of_its_bar(job: Job) -> None:
@@ -147,6 +158,9 @@ def test_bars_that_were_revised_since_are_told_of(job: Job) -> None:
     after = told(job, order)
     assert after["verified"] is False
     assert "are no longer those that were decided on" in str(after["warnings"])
+    # What is not the same any more is not split.
+    parts = before.pop("attribution")
+    assert parts
     assert {**after, "verified": True, "warnings": []} == before
 
 
@@ -230,6 +244,13 @@ def test_a_network_is_told_with_what_it_saw(tmp_path: Path) -> None:
     assert len(forecast["members"]) == 2
     assert forecast["prior"] is not None
     assert answer["verified"] is True
+    assert_sums_up(answer)
+    names = [one["name"] for one in answer["attribution"]]
+    assert names[:5] == ["prior: holding", *(f"prior: trend_{horizon}" for horizon in (21, 63, 126, 252))]
+    assert names[5:35] == list(INPUTS)
+    assert "every input at 0" in names
+    parts = [one["signal"] for one in answer["attribution"] if one["signal"] is not None]
+    assert sum(parts) == pytest.approx(section(answer, "forecast")["signal"], abs=1e-6)
     forget(job, SECOND)
     (found,) = orders_named(job.home, order.order_id, None)
     again = explain(job.home, found, by_settings).json_values()

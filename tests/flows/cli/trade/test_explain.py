@@ -34,6 +34,7 @@ HEADINGS = [
     "Forecast",
     "Size, as a multiple of equity",
     "Clip and limits",
+    "What the exposure is made of",
     "Order",
     "Fills",
 ]
@@ -74,7 +75,7 @@ def test_the_page_leads_from_the_bars_to_the_fills_with_every_number_as_it_is_st
     told = run("explain", ids[0], "--json").answer
     shown = run("explain", ids[0])
     assert (shown.code, shown.err) == (0, "")
-    assert re.findall(r"^\d (.+)$", shown.out, re.MULTILINE) == HEADINGS
+    assert re.findall(r"^\d+ (.+)$", shown.out, re.MULTILINE) == HEADINGS
     for name in ("features", "regime", "forecast", "size", "limits", "planned", "fills"):
         for number in numbers(told[name]):
             assert str(number) in shown.out, (name, number)
@@ -82,13 +83,16 @@ def test_the_page_leads_from_the_bars_to_the_fills_with_every_number_as_it_is_st
     assert "the bars in the store still give it" in unwrapped(shown.out)
     assert max(map(len, shown.out.splitlines())) <= 80
     assert "\x1b" not in shown.out
+    assert "the exposure decided, but for rounding" in unwrapped(shown.out)
+    for part in told["attribution"]:
+        assert f"{part['name']} {part['exposure']}" in unwrapped(shown.out)
 
 
 def test_the_object_holds_the_parts_in_their_order(run: Run, ids: list[str]) -> None:
     told = run("explain", ids[0], "--json").answer
     assert list(told) == [
-        *("order", "decision", "origin", "verified", "bars", "features", "regime", "forecast", "size", "limits"),
-        *("planned", "steps", "fills", "executions", "terms", "warnings"),
+        *("order", "decision", "origin", "verified", "bars", "features", "regime", "forecast", "attribution"),
+        *("size", "limits", "planned", "steps", "fills", "executions", "terms", "warnings"),
     ]
     assert (told["order"]["order_id"], told["order"]["account"], told["origin"]) == (ids[0], "daily", "stored")
 
