@@ -11,8 +11,8 @@ import pandas as pd
 from flows.cli.trade.explain import run_explain, shown_explanation
 from flows.config.settings import load
 from tasks.daily.account_history import WITHOUT_FLOWS
+from tasks.explain.order_record_answer import ExplainAnswer
 from tasks.operations import account_tables
-from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.report.charts import EquityPicture, Line, equity_picture
 from turbodmt.display import Picture, dated
 from turbodmt.option_names import in_terms_of_python

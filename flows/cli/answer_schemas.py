@@ -23,6 +23,7 @@ from tasks.data.quality import QualityAnswer
 from tasks.data.stored_bars import BarsAnswer
 from tasks.data.universe import UniverseAnswer
 from tasks.digest.sending import DigestAnswer
+from tasks.explain.order_record_answer import ExplainAnswer
 from tasks.models.retrain import TrainAnswer
 from tasks.models.trial_list import TrialsAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
@@ -33,7 +34,6 @@ from tasks.operations.day_pages import ReportAnswer
 from tasks.operations.delist import DelistAnswer
 from tasks.operations.halt import HaltAnswer
 from tasks.operations.import_bars import ImportAnswer
-from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.operations.promote import ModelsAnswer, PromoteAnswer
 from tasks.operations.status import StatusAnswer
 from tasks.overview.writing import IndexAnswer

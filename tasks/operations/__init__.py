@@ -1,4 +1,4 @@
-"""Operations by hand: status, halt, the record of an order, adopt, promote, import.
+"""Operations by hand: status, halt, adopt, promote, import.
 
 Start with `status`.
 """

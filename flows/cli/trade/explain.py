@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from strategy.signals.strategies import Strategy
-    from tasks.operations.order_record_answer import (
+    from tasks.explain.order_record_answer import (
         BandPart,
         BarsPart,
         ExplainAnswer,
@@ -57,8 +57,8 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
     """Return the explanation of the one order whose id begins with `order`. Raises RequestRefused unless it is one."""
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused
+    from tasks.explain.order_record import explain, orders_named
     from tasks.operations.accounts import demand_known
-    from tasks.operations.order_record import explain, orders_named
 
     home = load(given).home
     if account is not None:

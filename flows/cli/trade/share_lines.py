@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.operations.order_record_answer import SharePart
+    from tasks.explain.order_record_answer import SharePart
 
 #: Parts of an exposure that are named before the rest is counted together.
 NAMED_SHARES = 10

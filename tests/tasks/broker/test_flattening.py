@@ -14,9 +14,9 @@ from storage.ledger import positions as position_store
 from strategy.account.orders import Order, OrderState
 from tasks.daily.account_state import account_config
 from tasks.daily.flattening import closing_config
+from tasks.explain.order_record import explain, orders_named
 from tasks.notices.left_over import LeftOver, left_over
 from tasks.operations.halt import HaltAnswer, flatten, resume
-from tasks.operations.order_record import explain, orders_named
 from testing.simulation.calm_days import BTC, DAYS, ETH, Calm
 
 SPOT, FUTURES = "testnet-spot", "testnet-futures"

@@ -28,8 +28,8 @@ from tasks.daily.restatement import restated, why_held
 from tasks.daily.settle import settle
 from tasks.daily.signals import settled_state, signal
 from tasks.data.ingest import ingest
+from tasks.explain.order_record import explain, orders_named
 from tasks.models.retrain import Champion
-from tasks.operations.order_record import explain, orders_named
 from tasks.run.job import SPOT, Job
 from tasks.validation.gate import NothingPublishable, validate
 from testing.markets.bars import TOKEN

@@ -21,8 +21,8 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.broker.fills import BrokerFill
 from tasks.broker.balances import BrokerDisagrees
+from tasks.explain.order_record import explain, orders_named
 from tasks.operations.adopt import adopt, foresee
-from tasks.operations.order_record import explain, orders_named
 from testing.exchange.faults import Fault, Faults, Kind
 from testing.exchange.orders import Order as Accepted
 from testing.exchange.transport import ExchangeTransport

@@ -20,7 +20,7 @@ from storage.ledger import runs
 from strategy.account.fees_and_slippage import NO_COSTS
 from strategy.builtin.registry import RULES
 from strategy.signals.strategies import Sizing
-from tasks.operations.order_record_answer import ExplainAnswer
+from tasks.explain.order_record_answer import ExplainAnswer
 from tasks.run.job import Job
 from testing.markets.bars import PAIR
 from testing.runs.jobs import SIZING, a_job, on, run_day
@@ -187,7 +187,7 @@ def test_a_direct_size_is_told_without_the_volatility_that_plays_no_part(run: Ru
 
 def test_explaining_imports_neither_prefect_nor_torch(ids: list[str]) -> None:
     code = (
-        "import sys; import flows.cli.trade.explain, tasks.operations.order_record; "
+        "import sys; import flows.cli.trade.explain, tasks.explain.order_record; "
         "print([n for n in ('prefect', 'torch') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

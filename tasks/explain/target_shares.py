@@ -14,9 +14,9 @@ from strategy.market.bars import Bars
 from strategy.signals.faults import StrategyRefused
 from strategy.signals.forecaster import Attributed
 from strategy.signals.strategies import Strategy
+from tasks.explain.order_record_answer import SharePart
+from tasks.explain.redecide import PastDay
 from tasks.models.load import forecaster
-from tasks.operations.order_record_answer import SharePart
-from tasks.operations.redecide import PastDay
 from tasks.strategies.catalogue import as_recorded
 
 #: The steps that follow the sizing, in order, by the names of their results in an explanation.

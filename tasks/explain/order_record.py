@@ -27,7 +27,7 @@ from strategy.market.own_columns import Lag
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.flattening import is_flattened
 from strategy.signals.strategies import Strategy
-from tasks.operations.order_record_answer import (
+from tasks.explain.order_record_answer import (
     BandPart,
     BarsPart,
     ExecutionPart,
@@ -43,8 +43,8 @@ from tasks.operations.order_record_answer import (
     SleevePart,
     StepPart,
 )
-from tasks.operations.redecide import PastDay, fx_behind, replayed_trace
-from tasks.operations.target_shares import target_shares
+from tasks.explain.redecide import PastDay, fx_behind, replayed_trace
+from tasks.explain.target_shares import target_shares
 from tasks.report.markup import exactly
 from tasks.run.account_sleeves import account_sleeves
 from tasks.run.answers import decision_answer, fill_answer, order_answer

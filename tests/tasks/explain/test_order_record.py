@@ -25,9 +25,9 @@ from tasks.backfill.runs import Backfill, begin
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
+from tasks.explain.order_record import explain, orders_named
 from tasks.models.retrain import Champion
 from tasks.operations.halt import halt
-from tasks.operations.order_record import explain, orders_named
 from tasks.run.job import Job, RunConfig
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
