@@ -222,8 +222,13 @@ def with_orders(state: AccountState, orders: Sequence[Order]) -> AccountState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Dates and equities of an account without flows, and the notional traded on each day that traded any."""
+    """Dates and equities of an account without flows, and the notional traded on each day that traded any.
 
+    It is that of these `snapshots` and `fills`, and of no others.
+    """
+
+    snapshots: Sequence[Snapshot]
+    fills: Sequence[Fill]
     dates: tuple[date, ...]
     equities: tuple[Decimal, ...]
     traded: Mapping[date, Decimal]
@@ -233,7 +238,7 @@ class Curve:
 class Replay:
     """Full history of an account: one snapshot a day; decisions, orders, fills and entries in chronological order.
 
-    They may be built when first read; with a `curve`, dates, equities and turnovers are read without.
+    They may be built when first read; with a `known_curve`, dates, equities and turnovers are read without.
     """
 
     snapshots: Sequence[Snapshot]
@@ -241,28 +246,39 @@ class Replay:
     orders: Sequence[Order]
     fills: Sequence[Fill]
     entries: Sequence[Entry]
-    curve: Curve | None = field(default=None, compare=False, repr=False)
+    known_curve: Curve | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def curve(self) -> Curve | None:
+        """Return the curve, if it is known and no other snapshots or fills have taken the place of its own."""
+        known = self.known_curve
+        own = known is not None and known.snapshots is self.snapshots and known.fills is self.fills
+        return known if own else None
 
     @property
     def dates(self) -> tuple[date, ...]:
         """Return the account dates."""
-        return self.curve.dates if self.curve else tuple(snapshot.account.as_of for snapshot in self.snapshots)
+        curve = self.curve
+        return curve.dates if curve else tuple(snapshot.account.as_of for snapshot in self.snapshots)
 
     @property
     def equities(self) -> tuple[Decimal, ...]:
         """Return the equity of each day, after its flows."""
-        return self.curve.equities if self.curve else tuple(snapshot.equity for snapshot in self.snapshots)
+        curve = self.curve
+        return curve.equities if curve else tuple(snapshot.equity for snapshot in self.snapshots)
 
     @property
     def unit_values(self) -> tuple[Decimal, ...]:
         """Return the equity of each day, free of money paid in or out."""
-        return self.curve.equities if self.curve else tuple(snapshot.unit_value for snapshot in self.snapshots)
+        curve = self.curve
+        return curve.equities if curve else tuple(snapshot.unit_value for snapshot in self.snapshots)
 
     @property
     def traded(self) -> Mapping[date, Decimal]:
         """Return the notional traded on each day that traded any, in the account's currency."""
-        if self.curve is not None:
-            return self.curve.traded
+        curve = self.curve
+        if curve is not None:
+            return curve.traded
         traded: dict[date, Decimal] = {}
         for fill in self.fills:
             traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price * fill.fx_rate

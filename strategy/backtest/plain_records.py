@@ -177,16 +177,20 @@ class Records:
 
     def replay(self) -> Replay:
         """Return the history of the account; its values are built when first read."""
+        snapshots = Deferred(len(self.closes), self._snapshots)
+        fills = Deferred(len(self.fills), lambda: [_fill(fill) for fill in self.fills])
         return Replay(
-            snapshots=Deferred(len(self.closes), self._snapshots),
+            snapshots=snapshots,
             decisions=Deferred(len(self.closes) * len(self.symbols), self._decisions),
             orders=Deferred(len(self.orders), lambda: [order.value for order in self.orders]),
-            fills=Deferred(len(self.fills), lambda: [_fill(fill) for fill in self.fills]),
+            fills=fills,
             entries=Deferred(
                 len(self.entries),
                 lambda: [entry if isinstance(entry, Entry) else entry.value for entry in self.entries],
             ),
-            curve=Curve(
+            known_curve=Curve(
+                snapshots=snapshots,
+                fills=fills,
                 dates=tuple(close.as_of for close in self.closes),
                 equities=tuple(close.equity for close in self.closes),
                 traded=self._traded(),

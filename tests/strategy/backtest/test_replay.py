@@ -161,7 +161,7 @@ def signals_of(config: AccountConfig, bars: dict[str, Bars]) -> AlignedSignals:
 
 
 @settings(max_examples=120, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), width=st.sampled_from([1, 1, 2, 3, 9]), count=st.integers(90, 150))
+@given(seed=st.integers(0, 2**32 - 1), width=st.sampled_from([1, 1, 2, 3, 9]), count=st.integers(100, 150))
 def test_plain_records_are_the_day_loop_on_any_market(seed: int, width: int, count: int) -> None:
     draw = np.random.default_rng(seed)
     symbols = [f"S{number}" for number in range(width)]
@@ -230,6 +230,14 @@ def test_terms_that_plain_records_do_not_know_are_replayed_by_value() -> None:
     assert found.curve is None
     with pytest.raises(FundingMissing, match="A lacks a funding rate"):
         replay_legs([replace(legs[0], config=replace(legs[0].config, terms=future))], quotes, D(10_000))
+
+
+def test_other_snapshots_have_a_curve_of_their_own() -> None:
+    legs, quotes = market(VOL_TARGET, 1)
+    found = replay_legs(legs, quotes, D(10_000))
+    still = tuple(replace(snapshot, equity=D(7)) for snapshot in found.snapshots)
+    assert set(replace(found, snapshots=still).equities) == {D(7)}
+    assert replace(found, fills=()).traded == {}
 
 
 def test_a_day_without_a_rate_is_refused_as_in_the_day_loop() -> None:
