@@ -23,8 +23,8 @@ from storage.database import patient
 # A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.daily")
 
-#: Seconds that a deployment's run waits for the store.
-PATIENCE_S = 120.0
+#: Seconds that a deployment's run waits for the store in all.
+PATIENCE_S = 60.0
 
 
 def run_name() -> str:

@@ -35,7 +35,16 @@ _WRITER = threading.RLock()
 _RETRY_S = 0.05
 #: Seconds that a person waits for a store that another process holds.
 PATIENCE_S = 10.0
-_PATIENCE_S: ContextVar[float] = ContextVar("patience_s", default=PATIENCE_S)
+
+
+class _Patience:
+    """Seconds that are left to wait in all."""
+
+    def __init__(self, left_s: float) -> None:
+        self.left_s = left_s
+
+
+_PATIENCE: ContextVar[_Patience | None] = ContextVar("patience", default=None)
 
 #: Connections (by id) with an open transaction: a second BEGIN, to find out, would abort the first.
 _IN_TRANSACTION: set[int] = set()
@@ -43,12 +52,12 @@ _IN_TRANSACTION: set[int] = set()
 
 @contextmanager
 def patient(seconds: float) -> Iterator[None]:
-    """Wait this long for a store that is held, instead of PATIENCE_S, inside the block."""
-    before = _PATIENCE_S.set(seconds)
+    """Wait so long in all for a store that is held, inside the block; after that, PATIENCE_S each time."""
+    before = _PATIENCE.set(_Patience(seconds))
     try:
         yield
     finally:
-        _PATIENCE_S.reset(before)
+        _PATIENCE.reset(before)
 
 
 @contextmanager
@@ -60,7 +69,9 @@ def connect(home: Path, *, timeout_s: float | None = None) -> Iterator[Connectio
     DuckDB inside the block is raised as one too if the disk is its cause.
     """
     path = home / DATABASE_NAME
-    timeout_s = _PATIENCE_S.get() if timeout_s is None else timeout_s
+    if timeout_s is None:
+        patience = _PATIENCE.get()
+        timeout_s = PATIENCE_S if patience is None else max(PATIENCE_S, patience.left_s)
     if not _WRITER.acquire(timeout=timeout_s):
         raise locked(path, f"process {os.getpid()}", timeout_s)
     try:
@@ -205,9 +216,13 @@ def _create(path: Path) -> None:
 
 @contextmanager
 def _opened(path: Path, timeout_s: float) -> Iterator[Connection]:
-    start_s = time.monotonic()
-    while (connection := _try_to_open(path, timeout_s, start_s)) is None:
-        time.sleep(_RETRY_S)
+    start_s, patience = time.monotonic(), _PATIENCE.get()
+    try:
+        while (connection := _try_to_open(path, timeout_s, start_s)) is None:
+            time.sleep(_RETRY_S)
+    finally:
+        if patience is not None:
+            patience.left_s -= time.monotonic() - start_s
     broken = False
     try:
         yield connection

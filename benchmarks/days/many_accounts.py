@@ -5,7 +5,7 @@
 Each account runs one day of `rules` on the sample, as a command of its own, so many at once; a day before, the first
 of the accounts has fetched the bars. A wait is the time from asking for the store until it is open; opening it takes a
 few milliseconds where nobody holds it. `refused` counts the commands that gave up, after 10 s; a deployment's run waits
-for two minutes. More at once than a pool begins, which is two a core, is what a crowded machine would do.
+for a minute. More at once than a pool begins, which is two a core, is what a crowded machine would do.
 """
 
 import argparse

@@ -149,7 +149,7 @@ def test_a_failure_in_an_inner_transaction_undoes_the_outer_one(home: Path) -> N
         assert store.execute("SELECT i FROM numbers").fetchall() == []
 
 
-def test_a_store_held_by_another_process_names_that_process(home: Path) -> None:
+def test_a_store_held_by_another_process_names_that_process(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = """
         import sys, time
         from pathlib import Path
@@ -164,8 +164,11 @@ def test_a_store_held_by_another_process_names_that_process(home: Path) -> None:
             connect(home, timeout_s=0.2),
         ):
             pass
-        with patient(0.3), pytest.raises(StoreError, match=r"stayed so for 0.3 s"), connect(home):
-            pass
+        monkeypatch.setattr("storage.database.PATIENCE_S", 0.1)
+        with patient(0.5):
+            for waited in ("0.5", "0.1"):
+                with pytest.raises(StoreError, match=rf"stayed so for {waited} s"), connect(home):
+                    pass
         holder.kill()
         holder.wait()
         with connect(home) as store:

@@ -25,7 +25,8 @@ FIRST, LAST = "2020-06-10", "2020-06-14"
 #: Calls before which the run dies: the function, and which call of it.
 CALLS = (
     ("storage.bars.staging.stage", 1),
-    ("storage.bars.published.publish", 2),
+    ("storage.bars.published.publish_all", 1),
+    ("storage.bars.published._fresh", 2),
     ("storage.ledger.days.record_settlement", 3),
     ("storage.accounts.cash_flows.settle", 1),
     ("storage.ledger.orders.advance", 2),
@@ -33,7 +34,7 @@ CALLS = (
     ("storage.files._sync_folder", 1),
     ("storage.models.promotions.record_verdict", 1),
     ("storage.ledger.days.record_decisions", 1),
-    ("storage.ledger.orders.update_orders", 1),
+    ("storage.ledger.orders.conclude_waiting", 1),
     ("tasks.daily.replay_check.reconcile", 1),
 )
 DEPOSIT = FlowRequest(
@@ -138,7 +139,7 @@ def test_a_second_pass_adds_to_the_first_and_changes_none_of_its_rows(
         ("storage.ledger.days.record_settlement", 1),
         ("storage.ledger.days.record_decisions", 1),
         ("storage.ledger.orders.record_orders", 1),
-        ("storage.ledger.orders.update_orders", 1),
+        ("storage.ledger.orders.conclude_waiting", 1),
     ],
 )
 def test_a_second_pass_killed_in_a_call_is_repaired_by_the_next_run(

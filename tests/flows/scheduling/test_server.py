@@ -143,6 +143,8 @@ def test_each_step_is_one_task_run(deployed: Deployed, first_run: Any) -> None:
 
 def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any) -> None:
     artifacts = {one["key"]: one for one in deployed.of_run("artifacts", first_run) if one["key"]}
+    # A busy machine takes long enough to show its progress.
+    artifacts.pop("progress-soon", None)
     assert {key: artifact["type"] for key, artifact in artifacts.items()} == {
         "decisions-soon": "table",
         "validation-soon": "table",
