@@ -181,9 +181,15 @@ class PrefectPage:
         return self.schedule(slug).locator("input[type=checkbox]").is_checked()
 
     def switch(self, slug: str) -> None:
-        """The schedule is on if it was off, and off if it was on."""
+        """The schedule is on if it was off, and off if it was on; asks again if the server refuses once."""
         before = self.is_on(slug)
-        self.schedule(slug).locator(".p-toggle").click()
+        for _ in range(2):
+            # The page shows the new state before the server has answered.
+            with self.tab.expect_response(lambda told: told.request.method == "PATCH", timeout=PATIENCE_MS) as answer:
+                self.schedule(slug).locator(".p-toggle").click()
+            if answer.value.ok:
+                break
+            self.tab.reload()
         expect(self.schedule(slug).locator("input[type=checkbox]")).to_be_checked(
             checked=not before, timeout=PATIENCE_MS
         )

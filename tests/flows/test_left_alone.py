@@ -235,7 +235,7 @@ def test_a_store_that_another_process_holds_is_told_with_its_number_and_the_next
         machine.wake(at(9, 9))
         (failed,) = machine.ended(at(9, 0), at(9, 10))
     assert demand_told(machine, failed) == (
-        f"{machine.up.home / 'turbodmt.duckdb'} is in use by process {process} and stayed so for 10 s; wait until that "
+        f"{machine.up.home / 'turbodmt.duckdb'} is in use by process {process} and stayed so for 60 s; wait until that "
         "process ends, then run the same command again"
     )
     assert contents(machine.up.home) == before
