@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/days/daily_command.py [--other PATH/TO/turbodmt] [--days 5]
 
 Each round runs the next day of `rules` in a home of its own with this checkout's command and with the other's, then
-the same day again with each. No Prefect server stands. Limits on idle cores: 4.5 s for a day with new bars, most of
+the same day again with each. No Prefect server stands. Limits on idle cores: 3.5 s for a day with new bars, most of
 it the import of Great Expectations, and 1 s for a day that is done. Processor time counts all processes of the
 command, a server of its own too; on a busy machine only it, and the ratio of the pairs, mean anything.
 """
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 LAST = date(2018, 12, 28)
 #: Most seconds on idle cores of a day with new bars, and of one that is done.
-LIMITS_S = {"new day": 4.5, "day done": 1.0}
+LIMITS_S = {"new day": 3.5, "day done": 1.0}
 
 
 class Cost(NamedTuple):

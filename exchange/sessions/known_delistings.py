@@ -4,33 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import pandas as pd
-
-from exchange.ports import BarRequest, BarSource
 from exchange.sessions.closing_times import last_closed
+from exchange.sessions.wrapped_source import WrappedSource
 from strategy.market.instruments import Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownDelistings:
+class KnownDelistings(WrappedSource):
     """Wrapper of the source `behind`, which may serve the `delisted` symbols no longer."""
 
-    behind: BarSource
     delisted: Mapping[str, Instrument]
-
-    @property
-    def name(self) -> str:
-        """Return the key of its bars in the store."""
-        return self.behind.name
-
-    @property
-    def streaming(self) -> bool:
-        """Return whether new bars arrive with time."""
-        return self.behind.streaming
-
-    def symbols(self) -> tuple[str, ...]:
-        """Return the symbols it serves by default."""
-        return self.behind.symbols()
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
         """Return what is known about each symbol, of a delisted one what was known when it was listed."""
@@ -46,10 +29,6 @@ class KnownDelistings:
         if listed:
             return self.behind.last_session(listed, now)
         return max(last_closed(self.delisted[symbol].calendar, now) for symbol in symbols)
-
-    def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """Return the requested bars."""
-        return self.behind.fetch(request)
 
     def _listed(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(symbol for symbol in symbols if symbol not in self.delisted)

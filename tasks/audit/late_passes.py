@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarRequest, BarSource
+from exchange.sessions.wrapped_source import WrappedSource
 from storage.database import connect
 from strategy.audit.lookahead import Checked, Market
-from strategy.market.instruments import Instrument
 from strategy.work_progress import WorkName, counted
 from tasks.audit.parity_case import KEPT, Case
 from tasks.daily.account_days import next_day
@@ -95,34 +95,11 @@ def _undivided(job: Job) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Late:
+class _Late(WrappedSource):
     """The source `behind`, without the bar of a symbol on a day."""
 
-    behind: BarSource
     symbol: str
     day: date
-
-    @property
-    def name(self) -> str:
-        """Return the key of its bars in the store."""
-        return self.behind.name
-
-    @property
-    def streaming(self) -> bool:
-        """Return whether new bars arrive with time."""
-        return self.behind.streaming
-
-    def symbols(self) -> tuple[str, ...]:
-        """Return the symbols it serves by default."""
-        return self.behind.symbols()
-
-    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """Return what is known about each symbol."""
-        return self.behind.instruments(symbols)
-
-    def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
-        """Return the newest date on which any of the symbols has a closed bar."""
-        return self.behind.last_session(symbols, now)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
         """Return the requested bars without the one that is late."""

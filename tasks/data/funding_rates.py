@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from exchange.ports import BarSource, FundingRequest, FundingSource
-from exchange.sessions.known_delistings import KnownDelistings
-from exchange.sessions.named_calendars import NamedCalendars
+from exchange.sessions.wrapped_source import WrappedSource
 from storage.bars import funding_rates as funding_store
 from storage.database import Connection, connect
 from strategy.account.trading_terms import TradingTerms
@@ -41,7 +40,7 @@ def funding_delivered(job: Job, source: BarSource, symbols: Sequence[str]) -> De
         return {}
     until = _end(job)
     behind = source
-    while isinstance(behind, NamedCalendars | KnownDelistings):
+    while isinstance(behind, WrappedSource):
         behind = behind.behind
     if job.funding:
         from exchange.rates.funding_files import funding_in
