@@ -6,13 +6,17 @@ from strategy.account.risk_free import RiskFree
 from strategy.market.bars import FloatArray
 from strategy.signals.rolling import change, deviation, mean
 
+#: Deviation of daily returns, 0.1 % a year, of an account that earns its interest and nothing else: over more days or
+#: fewer since the last, always a little less than the risk-free rate, which is no Sharpe ratio of -20.
+STILL = 6e-5
+
 
 def rolling_sharpe(
     equity: FloatArray, lookback_days: int, days_per_year: int, cash: RiskFree | None = None
 ) -> FloatArray:
     """Return the annualised Sharpe ratio of the last `lookback_days` returns less those of cash, (T,); None: of 0.
 
-    NaN where there are fewer returns, where they do not vary and where no equity was left.
+    NaN where there are fewer returns, where they vary by no more than STILL and where no equity was left.
 
     >>> rolling_sharpe(np.array([100.0, 101.0, 104.03, 104.03]), 2, 252)
     array([       nan,        nan, 22.4...,  11.2...])
@@ -20,9 +24,8 @@ def rolling_sharpe(
     returns = _returns(equity)
     if cash is not None:
         returns[1:] -= cash.returns
-    # Equal returns give a deviation that is only rounding error.
     spread = deviation(returns, lookback_days)
-    spread = np.where(spread > 1e-12, spread, np.nan)
+    spread = np.where(spread > STILL, spread, np.nan)
     result: FloatArray = mean(returns, lookback_days) / spread * np.sqrt(days_per_year)
     return result
 

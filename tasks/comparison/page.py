@@ -82,16 +82,22 @@ def _picture(found: Comparison) -> EquityPicture:
     ]
     lookback = min(found.days_per_year // 2, len(found.dates) // 4)
     if lookback >= FEWEST_ROLLING_DAYS and len(found.runs) <= FEW_RUNS:
-        ratios = {label: rolling_sharpe(path, lookback, found.days_per_year) for label, path in paths.items()}
-        panels.append(
-            Panel(heading=f"Sharpe ratio; {lookback} days, above a rate of 0", lines=_lines(ratios), level=0.0)
-        )
+        ratios = {
+            run.label: rolling_sharpe(_compounded(run.daily.excess), lookback, found.days_per_year)
+            for run in found.runs
+        }
+        panels.append(Panel(heading=f"Sharpe ratio, {lookback} days", lines=_lines(ratios), level=0.0))
     return EquityPicture(
         title="Equity, each begun with the same money",
         dates=found.dates,
         lines=_lines(paths),
         panels=tuple(panels),
     )
+
+
+def _compounded(returns: FloatArray) -> FloatArray:
+    """Return the path of these returns, (T,), from 1 on, (T + 1,)."""
+    return np.cumprod(np.append(1.0, 1.0 + returns), dtype=np.float64)
 
 
 def _lines(paths: dict[str, FloatArray]) -> tuple[Line, ...]:

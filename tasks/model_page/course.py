@@ -87,7 +87,7 @@ def course_picture(picture: CoursePicture, canvas: Canvas = WIDE) -> str:
 
 
 def _caption(number: int, curve: Curve) -> str:
-    kept = f"best at step {curve.best_step}" if curve.best_step else "no step was better than the start"
+    kept = f"best at step {curve.best_step}" if curve.best_step else "no step was clearly better"
     return f"Network {number}: {kept}"
 
 

@@ -77,10 +77,10 @@ class Table:
         if wrong is not None:
             raise ValueError(f"{self.heading}: a row has {len(wrong)} cells; the table has {len(self.columns)} columns")
 
-    @property
-    def longest_text(self) -> int:
-        """Return the length of the longest text in a row."""
-        return max((len(text) for row in self.rows for text in row), default=0)
+    def prose(self, longest: int) -> frozenset[str]:
+        """Return the columns in which a text is longer than so many characters."""
+        cells = ((name, text) for row in self.rows for name, text in zip(self.columns, row, strict=True))
+        return frozenset(name for name, text in cells if len(text) > longest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

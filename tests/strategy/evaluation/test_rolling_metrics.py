@@ -78,3 +78,12 @@ def test_the_future_changes_no_figure() -> None:
 def test_the_longest_time_under_water_may_still_last() -> None:
     assert longest_underwater(np.array([3.0, 1.0, 3.0, 2.0, 2.0, 2.5])) == 3
     assert longest_underwater(np.array([1.0, 2.0])) == 0
+
+
+def test_an_account_that_only_earns_interest_has_no_sharpe_ratio() -> None:
+    interest = np.tile([2e-5, 2e-5, 2e-5, 2e-5, 6e-5], 20)
+    trades = np.tile([0.01, -0.008], 50)
+    path = np.cumprod(np.append(100.0, 1.0 + np.concatenate([interest, trades])))
+    ratios = rolling_sharpe(path, 50, 252)
+    assert np.isnan(ratios[:101]).all()
+    assert np.isfinite(ratios[101:]).all()

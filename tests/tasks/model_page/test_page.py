@@ -97,7 +97,7 @@ def test_the_curves_are_those_of_the_record() -> None:
     assert trained[0][0] != trained[0][0]
     html = model_page(PAGE)
     assert "Network 1: best at step 40" in html
-    assert "Network 2: no step was better than the start" in html
+    assert "Network 2: no step was clearly better" in html
 
 
 def test_what_is_not_known_is_said_and_nothing_is_drawn() -> None:
