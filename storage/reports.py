@@ -7,6 +7,7 @@ from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from storage.errors import named_system_failures
 from storage.files import write_whole
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 #: The folder of the pages of models, among those of accounts.
 MODELS = "models"
+#: The pages of a saved backtest, comparison and sweep, in a folder that the user named.
+BACKTEST, COMPARISON, SWEEP = "report.html", "comparison.html", "sweep.html"
 
 
 def write_index(home: Path, page: str) -> Path:
@@ -81,6 +84,46 @@ def model_file(home: Path, model_id: str) -> Path:
 def read_model(home: Path, name: str) -> bytes | None:
     """Return the page of the model whose id begins with these 12 digits; None if there is none, or a link."""
     return _read_within(home, ("reports", MODELS), f"{name}.html")
+
+
+def read_saved(home: Path, folder: str, name: str) -> bytes | None:
+    """Return a page that was saved in a folder among the home's reports; None if there is none, or a link."""
+    return _read_within(home, ("reports", folder), name) if name in (BACKTEST, COMPARISON, SWEEP) else None
+
+
+def way_back(home: Path, folder: Path) -> str:
+    """Return the address of the page of all accounts for a page in the folder; empty unless it is among the reports.
+
+    >>> way_back(Path("/home/me"), Path("/home/me/reports/daily")), way_back(Path("/home/me"), Path("/tmp"))
+    ('../index.html', '')
+    """
+    root, place = (home / "reports").resolve(), folder.resolve()
+    if not place.is_relative_to(root):
+        return ""
+    return "../" * len(place.relative_to(root).parts) + INDEX
+
+
+def is_there(page: Path) -> bool:
+    """Return whether a link to the page would show something: it is a file that is not empty, and can be reached."""
+    try:
+        found = page.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
+def address(home: Path, page: Path) -> str:
+    """Return the address of a page for the page of all accounts: a relative one among the reports, so that both move.
+
+    >>> home = Path("/home/me")
+    >>> address(home, home / "reports" / "a b" / "sweep.html"), address(home, Path("/tmp/sweep.html"))
+    ('a%20b/sweep.html', 'file:///tmp/sweep.html')
+    """
+    root, place = (home / "reports").resolve(), page.resolve()
+    if not place.is_relative_to(root):
+        return page.as_uri()
+    # A colon in the first part would be read as the end of a scheme; quoting leaves none.
+    return quote(place.relative_to(root).as_posix())
 
 
 def _read_within(home: Path, folders: tuple[str, ...], name: str) -> bytes | None:

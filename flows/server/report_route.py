@@ -1,4 +1,4 @@
-"""Daily reports and the page of all accounts beside Prefect's own page, on its server and behind its password.
+"""The home's reports and the page of all accounts beside Prefect's own page, on its server and behind its password.
 
 A plain link cannot send the password, and no address may hold it. So the address of a report returns the same page
 without any figures to everybody, `report_page.html`; its script sends the password that Prefect's page stores after
@@ -20,7 +20,7 @@ from fastapi import FastAPI, Request, Response
 
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.server.up_server import REPORTS
-from storage.reports import INDEX, MODELS, read_day, read_index, read_model
+from storage.reports import BACKTEST, COMPARISON, INDEX, MODELS, SWEEP, read_day, read_index, read_model, read_saved
 from tasks.report.markup import script_source
 
 if TYPE_CHECKING:
@@ -111,13 +111,15 @@ def admitted(header: str | None, password: str | None) -> bool:
 
 
 def _is_known(folder: str, name: str) -> bool:
-    return _is_model(folder, name) or _named(folder, name) is not None
+    return _is_model(folder, name) or _is_saved(folder, name) or _named(folder, name) is not None
 
 
 def _read(home: Path, folder: str, name: str) -> bytes | None:
-    """Return the page of an address, that of a model or of an account's day; None if there is none."""
+    """Return the page of an address: of a model, a saved one, or of an account's day; None if there is none."""
     if _is_model(folder, name):
         return read_model(home, name)
+    if _is_saved(folder, name):
+        return read_saved(home, folder, f"{name}.html")
     day = _named(folder, name)
     return None if day is None else read_day(home, folder, day)
 
@@ -129,6 +131,15 @@ def _is_model(folder: str, name: str) -> bool:
     (True, False, False)
     """
     return folder == MODELS and re.fullmatch(r"[0-9a-f]{12}", name) is not None
+
+
+def _is_saved(folder: str, name: str) -> bool:
+    """Return whether an address is that of a saved backtest, comparison or sweep in a folder among the reports.
+
+    >>> _is_saved("trend-2020", "sweep"), _is_saved("..", "sweep"), _is_saved("mine", "other")
+    (True, False, False)
+    """
+    return re.fullmatch(ACCOUNT_PATTERN, folder) is not None and f"{name}.html" in (BACKTEST, COMPARISON, SWEEP)
 
 
 def _named(account: str, day: str) -> date | None:

@@ -47,7 +47,8 @@ def save(tested: Backtest, folder: Path, at: datetime) -> tuple[str, ...]:
     """
     equity = reports.write_table(folder, "equity.parquet", equity_table(tested))
     trades = reports.write_table(folder, "trades.parquet", trades_table(tested))
-    report = reports.write(folder, "report.html", backtest_page(tear_sheet(tested)))
+    page = backtest_page(tear_sheet(tested), reports.way_back(tested.job.home, folder))
+    report = reports.write(folder, reports.BACKTEST, page)
     with connect(tested.job.home) as store:
         saved_backtests.record(store, _saved(tested, report, at))
     record = reports.write(folder, FILE, run_record(tested, at).to_json())

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from storage import reports
+from storage.database import connect
+from storage.models import saved_pages
+from storage.models.saved_pages import PageKind, SavedPage
 from strategy.evaluation.metrics import drawdowns
 from strategy.evaluation.paired_differences import Difference
 from strategy.evaluation.rolling_metrics import rolling_sharpe
@@ -26,16 +30,35 @@ from tasks.report.scales import signed_percent
 FEW_RUNS = 4
 #: With a rolling window shorter than this, in days, no rolling ratio is plotted.
 FEWEST_ROLLING_DAYS = 21
-PAGE = "comparison.html"
 
 
-def save(found: Comparison, folder: Path) -> tuple[str, ...]:
-    """Write the page of a comparison; return its path. Raises StoreError."""
-    return (str(reports.write(folder, PAGE, comparison_page(found))),)
+def save(found: Comparison, folder: Path, home: Path, at: datetime) -> tuple[str, ...]:
+    """Write the page of a comparison; return its path. Raises StoreError.
+
+    Record in the home where it lies, too, as saved `at` the instant: the page of all accounts links to it.
+    """
+    page = reports.write(folder, reports.COMPARISON, comparison_page(found, reports.way_back(home, folder)))
+    best = found.chosen
+    with connect(home) as store:
+        saved_pages.record(
+            store,
+            SavedPage(
+                page=str(page),
+                kind=PageKind.COMPARISON,
+                saved_at=at,
+                names=tuple(run.label for run in found.runs),
+                items=len(found.runs),
+                first_day=found.dates[0],
+                last_day=found.dates[-1],
+                sharpe=best.sharpe if best else None,
+                deflated=best.deflated if best else None,
+            ),
+        )
+    return (str(page),)
 
 
-def comparison_page(found: Comparison) -> str:
-    """Return a comparison as one HTML document."""
+def comparison_page(found: Comparison, back: str = "") -> str:
+    """Return a comparison as one HTML document; `back` as in `render`."""
     drawn = _picture(found)
     measured = [Measured(label=run.label, metrics=run.metrics) for run in found.runs]
     values = {
@@ -51,7 +74,7 @@ def comparison_page(found: Comparison) -> str:
         "runs": _runs(found.runs),
         "origin": _origin(found.runs),
     }
-    return render("comparison_page.html.j2", values)
+    return render("comparison_page.html.j2", values, back)
 
 
 def _facts(found: Comparison) -> tuple[tuple[str, str], ...]:

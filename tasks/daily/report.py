@@ -86,7 +86,8 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
     result = day_result(job, findings)
     page = _page(result, champion, gate, drifted)
     try:
-        file = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
+        back = reports.way_back(job.home, reports.index_file(job.home).parent / job.account)
+        file = reports.write_day(job.home, job.account, job.as_of, daily_page(page, back))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
         unwritten = f"the report could not be written: {error}"

@@ -31,8 +31,8 @@ class ModelPage:
     unknown: str = ""
 
 
-def model_page(page: ModelPage) -> str:
-    """Return the page of a model as one HTML document."""
+def model_page(page: ModelPage, back: str = "") -> str:
+    """Return the page of a model as one HTML document; `back` as in `render`."""
     record, found = page.record, page.importance
     figures: Mapping[str, Any] = json.loads(record.validation)
     drawn = course_of(figures, f"Training of model {record.model_id[:12]}")
@@ -58,7 +58,7 @@ def model_page(page: ModelPage) -> str:
         "method": page.unknown if found is None else method(found),
         "origin": _origin(record, figures),
     }
-    return render("model_page.html.j2", values)
+    return render("model_page.html.j2", values, back)
 
 
 def _facts(page: ModelPage, figures: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

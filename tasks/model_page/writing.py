@@ -47,7 +47,7 @@ def write_model_page(job: Job) -> Path | None:
     importance, unknown = _importance(job, record)
     page = ModelPage(record=record, verdict=stored.verdict, importance=importance, unknown=unknown)
     try:
-        return reports.write_model(job.home, record.model_id, model_page(page))
+        return reports.write_model(job.home, record.model_id, model_page(page, reports.way_back(job.home, path.parent)))
     except StoreError as error:
         log.warning("The page of model %s could not be written: %s", record.model_id[:12], error)
         return None

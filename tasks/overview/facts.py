@@ -1,7 +1,7 @@
 """What the page of all accounts tells, read from the store."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +13,11 @@ from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger.runs import RunRecord, RunStatus
 from storage.models import registry as model_store
-from storage.models import saved_backtests
+from storage.models import saved_backtests, saved_pages
 from storage.models.registry import ModelState
 from storage.models.saved_backtests import SavedBacktest
-from storage.reports import MODELS, day_pages, model_file
+from storage.models.saved_pages import SavedPage
+from storage.reports import MODELS, address, day_pages, is_there, model_file
 from tasks.digest.facts import DayKind, Equity, equity_on, kind_on
 from tasks.operations.concerns import Concern, concerns_in, is_live
 from tasks.run.job import PAPER
@@ -24,8 +25,9 @@ from tasks.run.runs import DAILY
 
 #: The equity is drawn over so many account days: about a quarter of trading.
 DAYS_DRAWN = 63
-#: Saved backtests that are looked at, and models that are listed.
+#: Saved backtests that are looked at, comparisons and sweeps, and models that are listed.
 BACKTESTS = 20
+PAGES = 20
 MODELS_SHOWN = 20
 
 
@@ -111,7 +113,8 @@ class Beside:
 class Overview:
     """All accounts of a home at the instant `now`; `concerns` are those of no single account.
 
-    `scheduled` says whether the schedules are known. `backtests` are saved ones whose files are still there.
+    `scheduled` says whether the schedules are known. `backtests` are saved ones whose files are still there, `pages`
+    such comparisons and sweeps, and `addresses` holds the address of each by its path.
     """
 
     now: datetime
@@ -120,6 +123,8 @@ class Overview:
     concerns: tuple[str, ...] = ()
     backtests: tuple[SavedBacktest, ...] = ()
     models: tuple[ModelFacts, ...] = ()
+    pages: tuple[SavedPage, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def overview(store: Connection, home: Path, beside: Beside) -> Overview:
@@ -127,7 +132,9 @@ def overview(store: Connection, home: Path, beside: Beside) -> Overview:
     names = account_store.names(store)
     concerns = (*concerns_in(store, beside.now, set(names)), *beside.concerns)
     newest = {record.run.account: record for record in runs.newest_runs(store, DAILY)}
-    saved = tuple(each for each in saved_backtests.newest(store, BACKTESTS) if Path(each.report).is_file())
+    saved = tuple(each for each in saved_backtests.newest(store, BACKTESTS) if is_there(Path(each.report)))
+    pages = tuple(each for each in saved_pages.newest(store, PAGES) if is_there(Path(each.page)))
+    paths = (*(each.report for each in saved), *(each.page for each in pages))
     found = [
         _account(store, home, name, newest.get(name), _Around(beside=beside, concerns=concerns, saved=saved))
         for name in names
@@ -139,12 +146,14 @@ def overview(store: Connection, home: Path, beside: Beside) -> Overview:
         concerns=tuple(each.text for each in concerns if _owner(each, names) is None),
         backtests=saved,
         models=_models(store, home),
+        pages=pages,
+        addresses={path: address(home, Path(path)) for path in paths},
     )
 
 
 def _models(store: Connection, home: Path) -> tuple[ModelFacts, ...]:
     """Return the newest models that have a page, the newest training first."""
-    shown = [each for each in reversed(model_store.records(store)) if model_file(home, each.model_id).is_file()]
+    shown = [each for each in reversed(model_store.records(store)) if is_there(model_file(home, each.model_id))]
     return tuple(
         ModelFacts(
             model_id=each.model_id,
@@ -174,7 +183,8 @@ def _account(store: Connection, home: Path, account: str, record: RunRecord | No
     last = snapshot.account.as_of if snapshot else None
     decided = ledger.provenance_on(store, account, last) if last else None
     source, symbols = ledger.newest_panel(store, account)
-    pages = [*day_pages(home, account)]
+    pages = day_pages(home, account)
+    shown = next((day for day in reversed(pages) if is_there(pages[day])), None)
     exposures = [(symbol, snapshot.exposure(symbol)) for symbol in snapshot.held] if snapshot else []
     strategy = decided.strategy if decided else None
     return AccountFacts(
@@ -190,7 +200,7 @@ def _account(store: Connection, home: Path, account: str, record: RunRecord | No
         exposures=tuple(sorted(exposures, key=lambda one: -abs(one[1]))),
         next_run=(around.beside.next_runs or {}).get(account),
         concerns=tuple(each.text for each in own),
-        page=f"{account}/{pages[-1]}.html" if pages else None,
+        page=f"{account}/{shown}.html" if shown else None,
         pages=len(pages),
         backtests=tuple(
             each

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from storage.models.saved_backtests import SavedBacktest
+from storage.models.saved_pages import PageKind, SavedPage
 from tasks.digest.facts import Equity
 from tasks.overview.facts import AccountFacts, ModelFacts, Overview, Standing
 from tasks.overview.sparkline import sparkline
@@ -16,7 +16,7 @@ NAMED = 6
 #: Standings to look at, and those that may end by themselves; all others are well.
 _BAD = frozenset({Standing.FAILED, Standing.HALTED, Standing.INCOMPLETE})
 _OPEN = frozenset({Standing.WAITING, Standing.RUNNING, Standing.EMPTY})
-_TOLD = {
+_STATES = {
     Standing.DONE: "done",
     Standing.WAITING: "waiting for bars",
     Standing.INCOMPLETE: "incomplete",
@@ -62,7 +62,8 @@ def overview_page(seen: Overview) -> str:
         "count": sum(len(each.concerns) for each in seen.accounts) + len(seen.concerns),
         "live": [card for live, card in cards if live],
         "past": [card for live, card in cards if not live],
-        "backtests": [(_saved(each), _figures(each)) for each in seen.backtests],
+        "backtests": [(_saved(each, seen), _figures(each)) for each in seen.backtests],
+        "pages": [(_page(each, seen), _told(each)) for each in seen.pages],
         "models": [(_model(each), f"of bars up to {each.trained_to}: {each.state}") for each in seen.models],
     }
     return render("overview_page.html.j2", values)
@@ -86,7 +87,7 @@ def _card(known: AccountFacts, seen: Overview) -> Card:
     return Card(
         name=known.account,
         what=_what(known),
-        standing=f"{day}{_TOLD[known.standing]}",
+        standing=f"{day}{_STATES[known.standing]}",
         tone="bad" if known.standing in _BAD else "open" if known.standing in _OPEN else "well",
         equity=money(equity.value) if equity else ABSENT,
         change=change,
@@ -94,7 +95,7 @@ def _card(known: AccountFacts, seen: Overview) -> Card:
         spark=sparkline(equity.curve) if equity else "",
         facts=_facts(known, seen),
         concerns=known.concerns,
-        links=_links(known),
+        links=_links(known, seen),
     )
 
 
@@ -152,23 +153,22 @@ def _exposure(value: float) -> str:
     return share(value)
 
 
-def _links(known: AccountFacts) -> tuple[Link, ...]:
+def _links(known: AccountFacts, seen: Overview) -> tuple[Link, ...]:
     links = []
     if known.page:
         day = known.page.rpartition("/")[2].removesuffix(".html")
         links.append(Link(text=f"Report of {day}", address=known.page))
-    links += [Link(text=_saved(each).text, address=_saved(each).address) for each in known.backtests[:2]]
-    return tuple(links)
+    return (*links, *(_saved(each, seen) for each in known.backtests[:2]))
 
 
 def _model(model: ModelFacts) -> Link:
     return Link(text=f"Model {model.model_id[:12]} of {model.strategy} on {_some(model.symbols)}", address=model.page)
 
 
-def _saved(saved: SavedBacktest) -> Link:
+def _saved(saved: SavedBacktest, seen: Overview) -> Link:
     symbols = _some(saved.symbols)
     text = f"Backtest of {saved.strategy} on {symbols}, {saved.first_day} to {saved.last_day}"
-    return Link(text=text, address=Path(saved.report).as_uri())
+    return Link(text=text, address=seen.addresses[saved.report])
 
 
 def _figures(saved: SavedBacktest) -> str:
@@ -177,6 +177,19 @@ def _figures(saved: SavedBacktest) -> str:
         f"net return {share(saved.total_return)}, Sharpe ratio {figure(saved.sharpe)}; saved "
         f"{_instant(saved.saved_at)} as {saved.report}"
     )
+
+
+def _page(saved: SavedPage, seen: Overview) -> Link:
+    """Return the link of a saved comparison or sweep."""
+    what = "Comparison of" if saved.kind is PageKind.COMPARISON else f"Sweep of {saved.items:,} points on"
+    text = f"{what} {_some(saved.names)}, {saved.first_day} to {saved.last_day}"
+    return Link(text=text, address=seen.addresses[saved.page])
+
+
+def _told(saved: SavedPage) -> str:
+    """Return what a saved comparison or sweep shows in short, and where it lies."""
+    luck = "" if saved.deflated is None else f", more than luck with probability {share(saved.deflated)}"
+    return f"best Sharpe ratio {figure(saved.sharpe)}{luck}; saved {_instant(saved.saved_at)} as {saved.page}"
 
 
 def _some(items: tuple[str, ...] | list[str]) -> str:

@@ -76,8 +76,8 @@ class BacktestPage:
     """Those of several symbols over time."""
 
 
-def backtest_page(page: BacktestPage) -> str:
-    """Return the report of a backtest as one HTML document."""
+def backtest_page(page: BacktestPage, back: str = "") -> str:
+    """Return the report of a backtest as one HTML document; `back` as in `render`."""
     dates = page.picture.dates
     values = {
         "page": page,
@@ -93,7 +93,7 @@ def backtest_page(page: BacktestPage) -> str:
         "folds": folds_table(page.folds),
         "trades": trades_table(page.trades),
     }
-    return render("backtest_page.html.j2", values)
+    return render("backtest_page.html.j2", values, back)
 
 
 def _costs(lines: Sequence[CostLine]) -> Table:

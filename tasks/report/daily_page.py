@@ -64,8 +64,8 @@ class DailyPage:
     drift: tuple[tuple[str, str], ...] = ()
 
 
-def daily_page(page: DailyPage) -> str:
-    """Return the report of a day as one HTML document."""
+def daily_page(page: DailyPage, back: str = "") -> str:
+    """Return the report of a day as one HTML document; `back` as in `render`."""
     account = page.snapshot.account
     as_of = account.as_of.isoformat()
     facts = (
@@ -93,7 +93,7 @@ def daily_page(page: DailyPage) -> str:
     drawings = equity_drawings(page.picture) if page.picture else ()
     data = picture_data(page.picture) if page.picture else ""
     values = {"page": page, "as_of": as_of, "facts": facts, "drawings": drawings, "data": data, "tables": tables}
-    return render("daily_page.html.j2", values)
+    return render("daily_page.html.j2", values, back)
 
 
 def equity_drawings(picture: EquityPicture) -> tuple[str, str]:

@@ -23,9 +23,12 @@ SCRIPT = Path(__file__).with_name("templates").joinpath("pictures.js")
 _TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
 
 
-def render(template: str, values: Mapping[str, object]) -> str:
-    """Return the page of that template; every value is escaped, and one that the template lacks is an error."""
-    return _templates().get_template(template).render(values)
+def render(template: str, values: Mapping[str, object], back: str = "") -> str:
+    """Return the page of that template; every value is escaped, and one that the template lacks is an error.
+
+    `back` is the address of the page of all accounts; empty for a page that does not lie beside it.
+    """
+    return _templates().get_template(template).render({**values, "back": back})
 
 
 @cache

@@ -1,11 +1,15 @@
 """The page of a sweep, as values and tables."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from storage import reports
+from storage.database import connect
+from storage.models import saved_pages
+from storage.models.saved_pages import PageKind, SavedPage
 from tasks.backtest.sweep import Sweep
 from tasks.backtest.sweep_answer import sweep_table
 from tasks.backtest.sweep_answer_model import PointAnswer, SweepAnswer, WalkForwardAnswer
@@ -13,17 +17,36 @@ from tasks.report.backtest_page import Evidence
 from tasks.report.markup import ABSENT, Table, figure, render, several, share
 from tasks.sweep_report.heat_maps import TOLD, heat_maps, told
 
-PAGE = "sweep.html"
 
+def save(swept: Sweep, answer: SweepAnswer, folder: Path, at: datetime) -> SweepAnswer:
+    """Write the page of a sweep; return its answer with the path. Raises StoreError.
 
-def save(swept: Sweep, answer: SweepAnswer, folder: Path) -> SweepAnswer:
-    """Write the page of a sweep; return its answer with the path. Raises StoreError."""
-    written = reports.write(folder, PAGE, sweep_page(answer, sweep_table(swept)))
+    Record where it lies, too, as saved `at` the instant: the page of all accounts links to it.
+    """
+    home = swept.job.home
+    written = reports.write(
+        folder, reports.SWEEP, sweep_page(answer, sweep_table(swept), reports.way_back(home, folder))
+    )
+    with connect(home) as store:
+        saved_pages.record(
+            store,
+            SavedPage(
+                page=str(written),
+                kind=PageKind.SWEEP,
+                saved_at=at,
+                names=answer.symbols,
+                items=answer.points,
+                first_day=answer.start,
+                last_day=answer.end,
+                sharpe=answer.best.sharpe,
+                deflated=answer.deflated_sharpe,
+            ),
+        )
     return answer.model_copy(update={"files": (*answer.files, str(written))})
 
 
-def sweep_page(answer: SweepAnswer, points: pd.DataFrame) -> str:
-    """Return a sweep as one HTML document; `points` is its table, best first."""
+def sweep_page(answer: SweepAnswer, points: pd.DataFrame, back: str = "") -> str:
+    """Return a sweep as one HTML document; `points` is its table, best first, and `back` as in `render`."""
     maps, shading = heat_maps(points, answer.varied)
     values = {
         "answer": answer,
@@ -42,7 +65,7 @@ def sweep_page(answer: SweepAnswer, points: pd.DataFrame) -> str:
             *((name, _shown(value)) for name, value in answer.config.items()),
         ),
     }
-    return render("sweep_page.html.j2", values)
+    return render("sweep_page.html.j2", values, back)
 
 
 def _facts(answer: SweepAnswer) -> tuple[tuple[str, str], ...]:

@@ -32,6 +32,8 @@ def run_compare(named: Sequence[str], home: str | None, folder: str | None) -> "
     """Return the answer of `turbodmt compare`. Raises RequestRefused, UsageError, StoreError."""
     from flows.config.paths import expanded
     from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.scheduling.accounts_page import rewritten
     from tasks.comparison.answer import compare_answer
     from tasks.comparison.comparison import compare_runs
     from tasks.comparison.page import save
@@ -40,7 +42,11 @@ def run_compare(named: Sequence[str], home: str | None, folder: str | None) -> "
     place = load({"home": home}).home
     results = None if folder is None else results_folder(folder)
     found = compare_runs(saved_runs([expanded(Path(name)) for name in named]), place)
-    return compare_answer(found, () if results is None else save(found, results))
+    if results is None:
+        return compare_answer(found, ())
+    with rewritten(place):
+        files = save(found, results, place, clock())
+    return compare_answer(found, files)
 
 
 def shown_compare(answer: "CompareAnswer") -> str:

@@ -58,6 +58,8 @@ def run_sweep(
         raise RequestRefused(f"--search asks a few points at a time, too few for {workers.asked}; leave one out")
     run = workers.runner(settings.threads)
     quiet_logs()
+    from flows.config.wall_clock import clock
+    from flows.scheduling.accounts_page import rewritten
     from tasks.backtest.sweep_answer import found_answer, save
     from tasks.backtest.sweep_walk_forward import sweep_of
     from tasks.sweep_report.page import save as save_page
@@ -65,7 +67,8 @@ def run_sweep(
     found = carry_out(planned, run)
     answer = found_answer(found, save(sweep_of(found), results) if results is not None else ())
     if results is not None:
-        answer = save_page(sweep_of(found), answer, results)
+        with rewritten(planned.job.home):
+            answer = save_page(sweep_of(found), answer, results, clock())
     return answer.model_copy(update={"seconds": round(perf_counter() - started, 2)})
 
 

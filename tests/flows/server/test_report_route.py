@@ -238,6 +238,21 @@ def test_only_the_server_of_the_home_s_up_shows_its_reports(home: Path, monkeypa
     assert served_at(home) is None
 
 
+def test_a_saved_page_in_a_folder_among_the_reports_is_given_and_nothing_beside_it(home: Path) -> None:
+    folder = home / "reports" / "grid-2020"
+    folder.mkdir(parents=True)
+    for name in ("sweep.html", "comparison.html", "report.html", "notes.html", "run.json"):
+        (folder / name).write_text(FIGURE)
+    for name in ("sweep", "comparison", "report"):
+        assert asked(home, f"/reports/grid-2020/{name}.html/content").body == FIGURE
+        assert asked(home, f"/reports/grid-2020/{name}.html/content", word=None).status == 401
+    for name in ("notes.html", "run.json", "run.json.html"):
+        assert asked(home, f"/reports/grid-2020/{name}/content").status == 404
+    (folder / "sweep.html").unlink()
+    (folder / "sweep.html").symlink_to(folder / "notes.html")
+    assert asked(home, "/reports/grid-2020/sweep.html/content").status == 404
+
+
 def test_the_page_of_all_accounts_is_given_as_a_report_is(shown: Path) -> None:
     address, content = "/reports/index.html", "/reports/index.html/content"
     assert asked(shown, content).status == 404

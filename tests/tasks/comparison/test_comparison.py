@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,14 @@ from tasks.comparison.comparison import compare_runs, tried
 from tasks.comparison.page import comparison_page
 from tasks.comparison.page import save as save_page
 from tasks.comparison.saved_runs import SavedRun, saved_runs
+from tasks.overview.facts import Beside
+from tasks.overview.writing import write_overview
 from tasks.performance.run_record import FILE, RunRecord
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 from testing.servers.page_visits import a_tab, demand_sound
 
+NOW = datetime(2021, 1, 1, tzinfo=UTC)
 START, END = date(2020, 6, 8), date(2020, 12, 31)
 
 
@@ -241,7 +244,11 @@ def test_the_answer_names_what_differs(runs: tuple[SavedRun, ...], folder: Path)
 def test_the_page_is_sound_and_its_pictures_answer(
     browser: Browser, runs: tuple[SavedRun, ...], folder: Path, tmp_path: Path
 ) -> None:
-    (file,) = save_page(compare_runs(runs, folder / "home"), tmp_path)
+    home = folder / "home"
+    found = compare_runs(runs, home)
+    (elsewhere,) = save_page(found, tmp_path, home, NOW)
+    assert "All accounts" not in Path(elsewhere).read_text(encoding="utf-8")
+    (file,) = save_page(found, home / "reports" / "compared", home, NOW)
     page = Path(file)
     demand_sound(browser, page)
     tab = a_tab(browser, 1280)
@@ -258,4 +265,11 @@ def test_the_page_is_sound_and_its_pictures_answer(
     drawn.locator(".td-entry").nth(2).click()
     assert not any(line.is_visible() for line in drawn.locator("path[data-line='2']").all())
     assert tab.locator("h2", has_text="the best run was chosen after seeing all of them").count() == 1
+    # There and back: the page of all accounts has a link to each.
+    index = Path(write_overview(home, Beside(now=NOW)).index)
+    tab.locator("nav a").click()
+    assert tab.url == index.as_uri()
+    assert tab.locator(f'a[href="{Path(elsewhere).as_uri()}"]').count() == 1
+    tab.locator('a[href="compared/comparison.html"]').click()
+    assert tab.url == page.as_uri()
     tab.close()

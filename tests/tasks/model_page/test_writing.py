@@ -35,9 +35,10 @@ def test_the_page_is_written_once_and_linked(tmp_path: Path, monkeypatch: pytest
     assert "trades exactly what the prior trades" in text
     assert "Network 2:" in text
     assert "Stopped by" in text
+    assert '<a href="../index.html" target="_top">All accounts</a>' in text
     assert reports.read_model(tmp_path, path.stem) == path.read_bytes()
     # Measuring the inputs again would take as long as before.
-    monkeypatch.setattr("tasks.model_page.writing.model_page", lambda page: "again")
+    monkeypatch.setattr("tasks.model_page.writing.model_page", lambda *page: "again")
     assert write_model_page(job) == path
     assert path.read_text(encoding="utf-8") == text
     with connect(tmp_path) as store:

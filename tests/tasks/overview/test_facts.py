@@ -12,8 +12,9 @@ from storage.database import connect
 from storage.errors import StoreError
 from storage.ledger import runs
 from storage.ledger.runs import Outcome, RunStatus
-from storage.models import saved_backtests
+from storage.models import saved_backtests, saved_pages
 from storage.models.saved_backtests import SavedBacktest
+from storage.models.saved_pages import PageKind, SavedPage
 from storage.reports import write_day
 from strategy.builtin.registry import RULES
 from tasks.operations.concerns import Concern
@@ -120,9 +121,50 @@ def test_a_saved_backtest_is_told_while_its_file_is_there(job: Job, tmp_path: Pa
         saved_backtests.record(store, replace(saved, report=str(tmp_path / "gone.html")))
     assert seen(job).backtests == ()
     page.touch()
+    assert seen(job).backtests == (), "an empty file shows nothing"
+    page.write_text("<p>")
     told = seen(job)
     assert told.backtests == (saved,)
     assert told.accounts[0].backtests == (saved,)
+
+
+def test_comparisons_and_sweeps_are_told_while_their_files_are_there(job: Job, tmp_path: Path) -> None:
+    inside, outside = job.home / "reports" / "a b" / "sweep.html", tmp_path / "comparison.html"
+    swept = SavedPage(
+        page=str(inside),
+        kind=PageKind.SWEEP,
+        saved_at=job.now,
+        names=job.symbols,
+        items=12,
+        first_day=FRIDAY,
+        last_day=FRIDAY,
+        sharpe=0.5,
+        deflated=None,
+    )
+    compared = replace(swept, page=str(outside), kind=PageKind.COMPARISON, saved_at=job.now + timedelta(hours=1))
+    with connect(job.home) as store:
+        for each in (replace(swept, items=1), swept, compared):
+            saved_pages.record(store, each)
+    assert seen(job).pages == ()
+    inside.parent.mkdir()
+    inside.mkdir()
+    outside.symlink_to(tmp_path / "nowhere")
+    assert seen(job).pages == (), "a folder and a link to nowhere show nothing"
+    inside.rmdir()
+    outside.unlink()
+    for path in (inside, outside):
+        path.write_text("<p>")
+    told = seen(job)
+    assert told.pages == (compared, swept)
+    assert told.addresses == {str(inside): "a%20b/sweep.html", str(outside): outside.as_uri()}
+
+
+def test_a_report_that_has_gone_or_is_empty_is_not_linked(job: Job) -> None:
+    page = job.home / "reports" / "daily" / f"{FRIDAY}.html"
+    page.write_text("")
+    assert seen(job).accounts[0].page is None
+    write_day(job.home, "daily", FRIDAY - timedelta(days=1), "<p>")
+    assert seen(job).accounts[0].page == "daily/2020-06-11.html"
 
 
 def test_an_empty_home_has_a_page_too(tmp_path: Path) -> None:

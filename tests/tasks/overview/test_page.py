@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from storage.models.registry import ModelState
 from storage.models.saved_backtests import SavedBacktest
+from storage.models.saved_pages import PageKind, SavedPage
 from tasks.digest.facts import Equity
-from tasks.overview.facts import AccountFacts, Overview, Standing
+from tasks.overview.facts import AccountFacts, ModelFacts, Overview, Standing
 from tasks.overview.page import overview_page
+from testing.servers.page_visits import demand_sound
 
 NOW = datetime(2020, 6, 15, 20, 31, tzinfo=UTC)
 MONDAY = date(2020, 6, 15)
@@ -36,6 +39,28 @@ SAVED = SavedBacktest(
     last_day=date(2019, 12, 31),
     total_return=1.25,
     sharpe=0.62,
+)
+SWEPT = SavedPage(
+    page="/home/me/reports/grid/sweep.html",
+    kind=PageKind.SWEEP,
+    saved_at=NOW,
+    names=("SPY", "TLT"),
+    items=1_200,
+    first_day=date(2005, 1, 3),
+    last_day=date(2019, 12, 31),
+    sharpe=1.1,
+    deflated=0.42,
+)
+COMPARED = replace(
+    SWEPT, page="/tmp/c.html", kind=PageKind.COMPARISON, names=("rules", "hold"), sharpe=None, deflated=None
+)
+MODEL = ModelFacts(
+    model_id="0123456789abcdef",
+    strategy="turbo",
+    symbols=("SPY",),
+    trained_to=MONDAY,
+    state=ModelState.CHALLENGER,
+    page="models/0123456789ab.html",
 )
 LIVE = AccountFacts(
     account="etfs",
@@ -77,6 +102,13 @@ SEVERAL = Overview(
     accounts=(HALTED, LIVE, EMPTY, FILLED),
     concerns=("SPY of yahoo is held back: the low lies above the close; `turbodmt bars` shows what",),
     backtests=(SAVED,),
+    models=(MODEL,),
+    pages=(SWEPT, COMPARED),
+    addresses={
+        SAVED.report: "file:///home/me/out%20put/report.html",
+        SWEPT.page: "grid/sweep.html",
+        COMPARED.page: "file:///tmp/c.html",
+    },
 )
 
 
@@ -108,6 +140,18 @@ def test_schedules_that_nobody_was_asked_for_are_not_said_to_be_missing() -> Non
     assert "none is scheduled" not in page
 
 
+def test_models_comparisons_and_sweeps_are_linked_with_what_they_show() -> None:
+    page = overview_page(SEVERAL)
+    for text in (
+        '<a href="models/0123456789ab.html" target="_top">Model 0123456789ab of turbo on SPY</a>',
+        '<a href="grid/sweep.html" target="_top">Sweep of 1,200 points on SPY, TLT, 2005-01-03 to 2019-12-31</a>',
+        "best Sharpe ratio 1.10, more than luck with probability 42.0%; saved Mon 2020-06-15 20:31 UTC as /home/me/rep",
+        '<a href="file:///tmp/c.html" target="_top">Comparison of rules, hold, 2005-01-03 to 2019-12-31</a>',
+        "best Sharpe ratio –; saved",
+    ):
+        assert text in page, text
+
+
 def test_a_home_without_accounts_says_what_makes_one() -> None:
     page = overview_page(Overview(now=NOW, scheduled=False))
     assert "There is no account yet; <code>turbodmt daily</code> makes one." in page
@@ -116,12 +160,26 @@ def test_a_home_without_accounts_says_what_makes_one() -> None:
 
 def test_nothing_is_run_or_loaded_whatever_a_text_holds() -> None:
     hostile = replace(HALTED, strategy=HOSTILE, source=HOSTILE, concerns=(HOSTILE,), symbols=(HOSTILE,))
-    page = overview_page(replace(SEVERAL, accounts=(hostile,), concerns=(HOSTILE,)))
+    pages = tuple(replace(each, page=HOSTILE, names=(HOSTILE,)) for each in (SWEPT, COMPARED))
+    models = (replace(MODEL, strategy=HOSTILE, symbols=(HOSTILE,), page=HOSTILE),)
+    named = replace(SEVERAL, addresses={**SEVERAL.addresses, HOSTILE: HOSTILE}, pages=pages, models=models)
+    page = overview_page(replace(named, accounts=(hostile,), concerns=(HOSTILE,)))
     assert page.index(POLICY) < page.index("<style>")
     assert "<script" not in page
     assert "<img" not in page
     assert "url(" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.browser
+def test_the_page_is_legible_everywhere(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "index.html"
+    file.write_text(overview_page(SEVERAL), encoding="utf-8")
+    demand_sound(browser, file)
+    faint = overview_page(SEVERAL).replace("--soft:#526074", "--soft:#8a97aa")
+    file.write_text(faint, encoding="utf-8")
+    with pytest.raises(AssertionError, match="light"):
+        demand_sound(browser, file)
 
 
 @pytest.mark.browser

@@ -33,6 +33,8 @@ def test_saved_runs_are_one_json_object_a_page_and_words(run: Run, saved: dict[s
     assert answer["files"] == [str(tmp_path / "out" / "comparison.html")]
     assert answer["best"]["trials"] == 3
     assert answer["warnings"] == []
+    index = (tmp_path / "home" / "reports" / "index.html").read_text(encoding="utf-8")
+    assert (tmp_path / "out" / "comparison.html").as_uri() in index
     shown = run("compare", *saved.values(), *home)
     assert shown.out.startswith("3 runs on the 89 days that all have, 2020-08-03 to 2020-10-30\n")
     assert "Less rules, on the same days:" in shown.out
