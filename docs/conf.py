@@ -20,15 +20,16 @@ html_theme = "alabaster"
 html_theme_options = {
     "description": "A daily trading day as a pure function",
     "fixed_sidebar": True,
-    "page_width": "1080px",
+    "page_width": "1240px",
     "sidebar_width": "230px",
     "show_powered_by": False,
     "font_family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
     "head_font_family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
 }
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html"]}
+html_sidebars = {"**": ["pages.html", "about.html", "searchfield.html", "navigation.html"]}
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False

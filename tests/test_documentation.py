@@ -1,8 +1,6 @@
 """What the documents tell a user to type does what they say."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -105,18 +103,3 @@ def test_the_reference_of_the_package_has_every_public_name() -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     named = re.findall(r"^\.\. auto(?:function|class):: (\w+)$", text, re.MULTILINE)
     assert sorted(named) == sorted(turbodmt.__all__)
-
-
-@pytest.mark.slow
-def test_the_site_is_built_without_a_warning_and_asks_no_other_host(tmp_path: Path) -> None:
-    pytest.importorskip("sphinx", reason='Sphinx comes with the extra "docs"')
-    pytest.importorskip("myst_parser", reason='MyST comes with the extra "docs"')
-    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "-q", ROOT / "docs", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
-    assert {f"{path.stem}.html" for path in DOCUMENTS[1:]} <= set(pages)
-    loaded = re.compile(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=\"(?:https?:)?//[^>]*>")
-    assert {name: loaded.findall(text) for name, text in pages.items() if loaded.search(text)} == {}
-    styles = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.css")]
-    assert [text for text in styles if re.search(r"url\([\"']?(?:https?:)?//|@import url\([\"']?http", text)] == []
