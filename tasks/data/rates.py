@@ -22,6 +22,7 @@ CONSTANT, FILE = "constant:", "file:"
 #: Coins that stand for a dollar: their cash earns nothing, and excess returns are above the rate of the dollar.
 DOLLAR_COINS = frozenset({"USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
 _DOLLARS = DOLLAR_COINS | {"USD"}
+_OTHER_RATES = "try again later, or name other rates, as --rates constant:0.04 or --rates file:PATH do"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +129,12 @@ def _of_yahoo(wanted: RatesWanted, newest: date | None, open_yahoo: Callable[[],
             raise
         log.warning("Yahoo gives no rates (%s); the last one, of %s, stands.", failure, newest)
         return ()
-    if rates or newest is None:
-        demand_sound(wanted.source, rates)
+    try:
+        if rates or newest is None:
+            demand_sound(wanted.source, rates)
+    except RatesRefused as fault:
+        # Nobody can correct Yahoo's.
+        raise RatesRefused(fault.fault, fault.what, _OTHER_RATES) from fault
     return rates
 
 

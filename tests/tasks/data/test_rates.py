@@ -94,6 +94,12 @@ def test_yahoo_is_asked_for_what_the_store_lacks_and_may_be_silent_for_45_days(t
         rate_series(wanted(tmp_path, "yahoo", as_of=date(2016, 2, 21)), silent)
 
 
+def test_a_rate_of_yahoo_that_the_gate_refuses_names_what_a_person_can_do(tmp_path: Path) -> None:
+    first = wanted(tmp_path, "yahoo", as_of=date(2016, 1, 5))
+    with pytest.raises(RatesRefused, match=r"yahoo has the rate .* on 2016-01-04, .*; try again later, or name other"):
+        rate_series(first, lambda: yahoo(["2016-01-04"], percent=90.0))
+
+
 def test_the_dollars_rates_of_a_coin_are_asked_for_once_and_may_be_lacking(tmp_path: Path) -> None:
     asked = 0
 
