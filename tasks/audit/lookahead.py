@@ -1,8 +1,9 @@
 """Look-ahead audit: every feature, estimate, decision and trade of every strategy, on the job's own bars."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ from strategy.training.walk_forward import yearly
 from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted, spread
 from tasks.data.own_columns import seen_by
 from tasks.models.load import forecaster
+from tasks.parallel.runner import Here, Runner
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, examine
 
@@ -38,8 +40,23 @@ MODEL_DAYS, MODEL_DATES = 42, 8
 FOLDS = 3
 
 
-def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSource]) -> ChecksAnswer:
-    """Return the answer of `turbodmt audit lookahead`. Raises AuditFailed, AuditRefused and what `audited` raises."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampled:
+    """The market, the bars that each strategy sees of it, the account days to choose from, and those compared."""
+
+    known: Audited
+    seen: Mapping[Strategy, Market]
+    candidates: Sequence[date]
+    days: Sequence[date]
+
+
+def look_ahead(
+    job: Job, request: AuditRequest, open_source: Callable[[], BarSource], runner: Runner | None = None
+) -> ChecksAnswer:
+    """Return the answer of `turbodmt audit lookahead`; the runner shares the strategies, without one they run here.
+
+    Raises AuditFailed, AuditRefused, and what `audited` and the runner raise.
+    """
     known = audited(job, request.start, open_source)
     every = account_dates(known.bars)
     # Before the first feature there is little to compare; on the newest date there is no future to change.
@@ -53,9 +70,13 @@ def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSou
     seed = job.policy.recipe.seed
     days = spread(candidates, request.days)
     checks = [lookahead(claim, known.bars, days, seed) for claim in (feature_values(), input_values())]
-    for strategy in request.strategies:
-        checks += [_of_own(known, part) for part in strategy.parts if part.version]
-        checks += _of_strategy(known, strategy, candidates, days)
+    own = {part: None for strategy in request.strategies for part in strategy.parts if part.version}
+    checks += [_of_own(known, part) for part in own]
+    # Own columns are read from the store here: no worker has it.
+    seen = {each: seen_by(each, job.home, job.source, known.bars) for each in request.strategies}
+    sampled = _Sampled(known=known, seen=seen, candidates=candidates, days=days)
+    with closing((runner or Here()).map(_of_strategy, request.strategies, sampled)) as found:
+        checks += [check for strategy_checks in found for check in strategy_checks]
     warnings: tuple[str, ...] = ()
     for strategy in [strategy for strategy in request.strategies if strategy.learner]:
         model_id, absent = promoted(known, strategy)
@@ -74,14 +95,11 @@ def _of_own(known: Audited, strategy: Strategy) -> Checked:
     return Checked(check="signal", subject=strategy.name, dates=found.coverage.cuts, differences=())
 
 
-def _of_strategy(
-    known: Audited, strategy: Strategy, candidates: Sequence[date], days: Sequence[date]
-) -> tuple[Checked, ...]:
+def _of_strategy(sampled: _Sampled, strategy: Strategy) -> tuple[Checked, ...]:
     """Audit a strategy without a model: its estimates, decisions, account under another future, and trades."""
-    job = known.job
-    known = replace(known, bars=seen_by(strategy, job.home, job.source, known.bars))
+    known, days = replace(sampled.known, bars=sampled.seen[strategy]), sampled.days
     name = f"{strategy} (prior)" if strategy.learner else str(strategy)
-    seed, dates = known.job.policy.recipe.seed, candidates[-ACCOUNT_DAYS:]
+    seed, dates = known.job.policy.recipe.seed, sampled.candidates[-ACCOUNT_DAYS:]
     calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
 
     def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:

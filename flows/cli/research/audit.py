@@ -10,7 +10,7 @@ import typer
 from flows.cli.console import run_command, sections, tell, warned
 from flows.cli.number_format import in_units
 from flows.cli.options import AsJson, Home, Source, Symbols
-from flows.cli.research.window_options import WindowOptions
+from flows.cli.research.window_options import WindowOptions, WorkerOptions
 from flows.cli.text_table import table
 from strategy.builtin.registry import BUILT_IN, HOLD, RULES
 
@@ -41,17 +41,21 @@ def audit(
     end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day looked at.")] = None,
     strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; left out, all.")] = None,
     days: Annotated[int | None, typer.Option(help="Dates to sample (lookahead), days to run (parity).")] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Share the strategies of lookahead between N processes.")
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove that nothing looks ahead, that daily runs equal a backtest, and what the seed's figures are worth."""
     given = {"source": source, "symbols": symbols, "home": home}
     window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
-    run_command(lambda: run_audit(given, what, window, days), shown_audit, as_json)
+    shared = WorkerOptions(processes=workers)
+    run_command(lambda: run_audit(given, what, window, days, shared), shown_audit, as_json)
 
 
 def run_audit(
-    given: Mapping[str, object], what: Audit, window: WindowOptions, days: int | None
+    given: Mapping[str, object], what: Audit, window: WindowOptions, days: int | None, workers: WorkerOptions
 ) -> "ChecksAnswer | HeadlineAnswer":
     """Return the answer of an audit; without Prefect server, and with only temporary accounts."""
     from flows.cli.console import quiet_logs
@@ -64,6 +68,8 @@ def run_audit(
         raise RequestRefused(f"--days is {days}; it must lie between 1 and {MOST_DAYS}")
     if what is Audit.HEADLINE and days is not None:
         raise RequestRefused(f"--days is {days}, but the headline is measured on all days; use --start-date instead")
+    if workers.asked and what is not Audit.LOOKAHEAD:
+        raise RequestRefused(f"{workers.asked} is for lookahead, whose strategies are independent; leave it out")
     settings = load(given)
     source = open_source(settings)
     if what is Audit.HEADLINE and not settings.symbols:
@@ -87,7 +93,7 @@ def run_audit(
         return headline(job, audit_request, source_factory(settings), tell, Expected("account", tell))
     from tasks.audit.lookahead import look_ahead
 
-    return look_ahead(job, audit_request, source_factory(settings))
+    return look_ahead(job, audit_request, source_factory(settings), workers.runner())
 
 
 def _usual_days(what: Audit, end: date | None) -> int:

@@ -21,6 +21,7 @@ from tasks.audit.claims import headline
 from tasks.audit.lookahead import look_ahead
 from tasks.audit.parity import daily_parity
 from tasks.audit.window import AuditFailed, AuditRefused, AuditRequest, answered, audited
+from tasks.parallel.processes import Processes
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
 from testing.markets.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, Fault
@@ -86,6 +87,11 @@ def test_nothing_that_we_have_looks_ahead(job: Job) -> None:
     assert rows(answer) == of_strategies | of_networks
     assert (answer["audit"], answer["pass"], answer["symbols"]) == ("lookahead", True, ["COIN", "STOCK"])
     assert (answer["start"], answer["end"]) == ("2018-01-01", "2020-07-07")
+
+
+def test_processes_find_what_one_finds(job: Job) -> None:
+    asked = AuditRequest(strategies=(BUILT_IN["rules"], BUILT_IN["hold"]), start=date(2020, 1, 1), days=2)
+    assert look_ahead(job, asked, mixed, Processes(workers=2)) == look_ahead(job, asked, mixed)
 
 
 def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) -> None:

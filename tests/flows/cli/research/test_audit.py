@@ -69,6 +69,7 @@ def test_the_headline_names_the_claims_the_data_and_what_is_not_reproducible(run
             "--strategy is 'luck', which is neither a known strategy nor a file such as",
         ),
         (("parity", "--days", "0"), "--days is 0; it must lie between 1 and 10000"),
+        (("parity", "--workers", "2"), "--workers 2 is for lookahead"),
         (("headline", "--days", "5"), "--days is 5, but the headline is measured on all days"),
         (("headline", "--symbols", "SHARE,TOKEN"), "of one symbol, not of SHARE, TOKEN; name one of them"),
         (("lookahead", "--end-date", "2019-12-31"), "the history is too short: a look-ahead audit"),
