@@ -4,32 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from itertools import pairwise
 from typing import TypeVar
 
-from strategy.account.money import quantised
 from strategy.account.orders import Fill
 from strategy.account.quotes import Quote
-from strategy.account.state import DUST, Account, Entry, EntryKind, Position, Snapshot
+from strategy.account.state import DUST, Account, Entry, EntryKind, Snapshot
 from strategy.attribution.financing_shares import financed
 from strategy.attribution.gains import Gain
+from strategy.attribution.recorded_gains import GainSums, recorded_gains
+from strategy.attribution.symbol_gains import Direction, SymbolDay, direction_of, symbol_gains
 from strategy.backtest.day_loop import Replay
-from strategy.evaluation.costs import Quotes, Rates, slipped
+from strategy.backtest.plain_records import RecordedCurve
+from strategy.evaluation.costs import Quotes, Rates
 from strategy.portfolio.decision import Decision
-from strategy.sleeves.shares import shares
 
 _NOTHING = Decimal(0)
 #: Money that comes and goes without being earned; a transfer is one too, but of a position.
 _FLOWS = frozenset({EntryKind.DEPOSIT, EntryKind.WITHDRAWAL})
-
-
-class Direction(StrEnum):
-    """What earned: positions above 0, positions below 0, or the account's cash."""
-
-    LONG = "long"
-    SHORT = "short"
-    CASH = "cash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,37 +88,39 @@ def attribution(record: Replay, quotes: Quotes, at: Rates) -> Attribution:
     fill turns a position over, the gain up to the open is that of the old direction, and the rest, with the parts of
     the costs by what was closed and opened, that of the new one. What a reset of an external broker changed is price.
     """
-    gains: dict[tuple[str, Direction, str], Gain] = {}
-    exposures: dict[str, float] = {}
+    curve = record.curve
+    recorded = recorded_gains(curve.records, quotes, at) if isinstance(curve, RecordedCurve) else None
+    sums = recorded or gains_by_value(record, quotes, at)
+    days = max(len(record.snapshots) - 1, 1)
+    found = tuple(
+        Contribution(symbol=symbol, direction=direction, regime=regime, gain=gain)
+        for (symbol, direction, regime), gain in sorted(sums.gains.items())
+    )
+    means = {symbol: total / days for symbol, total in sorted(sums.exposures.items())}
+    return Attribution(contributions=found, mean_exposures=means, invested=sums.invested / days)
+
+
+def gains_by_value(record: Replay, quotes: Quotes, at: Rates) -> GainSums:
+    """Return the gains of an account from the values of its days: the reference of `recorded_gains`."""
+    sums = GainSums()
     decided, fills, entries = _by_day(record.decisions), _by_day(record.fills), _by_day(record.entries)
     regimes: dict[str, str] = {}
-    invested = 0
-    values: Mapping[str, Decimal] = _values(record.snapshots[0].account)
     for before, after in pairwise(record.snapshots):
         regimes |= {each.symbol: each.regime for each in decided.get(before.account.as_of, ()) if each.regime}
         as_of = after.account.as_of
         day = _Day(
             before=before.account,
             after=after.account,
-            values_before=values,
-            values=_values(after.account),
             fills=fills.get(as_of, ()),
             entries=entries.get(as_of, ()),
             quotes=quotes.on(as_of),
         )
         for symbol, direction, gain in _gains(day, at):
-            key = (symbol, direction, regimes.get(symbol, ""))
-            gains[key] = gains[key] + gain if key in gains else gain
-        values = day.values
-        invested += _is_invested(after, values)
-        _expose(exposures, after, values)
-    days = max(len(record.snapshots) - 1, 1)
-    found = tuple(
-        Contribution(symbol=symbol, direction=direction, regime=regime, gain=gain)
-        for (symbol, direction, regime), gain in sorted(gains.items())
-    )
-    means = {symbol: total / days for symbol, total in sorted(exposures.items())}
-    return Attribution(contributions=found, mean_exposures=means, invested=invested / days)
+            sums.add((symbol, direction, regimes.get(symbol, "")), gain)
+        values = _values(after.account)
+        sums.invested += _is_invested(after, values)
+        _expose(sums.exposures, after, values)
+    return sums
 
 
 def _values(account: Account) -> dict[str, Decimal]:
@@ -148,12 +142,10 @@ def _expose(exposures: dict[str, float], snapshot: Snapshot, values: Mapping[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Day:
-    """A day of the account: its books at the close before and at the close, values by symbol, and what was booked."""
+    """A day of the account: its books at the close before and at the close, and what was booked."""
 
     before: Account
     after: Account
-    values_before: Mapping[str, Decimal]
-    values: Mapping[str, Decimal]
     fills: Sequence[Fill]
     entries: Sequence[Entry]
     quotes: Mapping[str, Quote]
@@ -167,73 +159,28 @@ def _gains(day: _Day, at: Rates) -> Iterator[tuple[str, Direction, Gain]]:
     entries: dict[str, list[Entry]] = {}
     for entry in day.entries:
         entries.setdefault(entry.symbol, []).append(entry)
+    held, left = day.before.positions, day.after.positions
     for entry in entries.pop("", ()):
         if entry.kind in (EntryKind.FINANCING, EntryKind.SHORT_FEE):
-            for symbol, gain in financed(entry, day.before.equity, day.values_before, at):
-                yield symbol, _direction(day.values_before.get(symbol, _NOTHING)), gain
+            values = _values(day.before)
+            for symbol, gain in financed(entry, day.before.equity, values, at):
+                yield symbol, direction_of(values.get(symbol, _NOTHING)), gain
         elif entry.kind not in _FLOWS:
             yield "", Direction.CASH, _of_cash(entry)
-    for symbol in sorted({*day.values_before, *day.values, *fills, *entries}):
-        for direction, gain in _gains_of(day, symbol, fills.get(symbol, ()), entries.get(symbol, ())):
+    for symbol in sorted({*held, *left, *fills, *entries}):
+        of_symbol = SymbolDay(
+            before=held.get(symbol),
+            after=left.get(symbol),
+            fills=fills.get(symbol, ()),
+            entries=entries.get(symbol, ()),
+            quote=day.quotes.get(symbol),
+        )
+        for direction, gain in symbol_gains(of_symbol):
             yield symbol, direction, gain
 
 
 def _of_cash(entry: Entry) -> Gain:
     return Gain(interest=entry.cash) if entry.kind is EntryKind.INTEREST else Gain(price=entry.cash)
-
-
-def _direction(amount: Decimal) -> Direction:
-    return Direction.LONG if amount > 0 else Direction.SHORT if amount < 0 else Direction.CASH
-
-
-def _gains_of(
-    day: _Day, symbol: str, fills: Sequence[Fill], entries: Sequence[Entry]
-) -> Iterator[tuple[Direction, Gain]]:
-    """Yield what a symbol gained on the day, by direction."""
-    position = day.after.positions.get(symbol)
-    change = day.values.get(symbol, _NOTHING) - day.values_before.get(symbol, _NOTHING)
-    if not fills and not entries:
-        if change:
-            yield _direction(day.before.quantity(symbol)), Gain(price=change)
-        return
-    quote = day.quotes.get(symbol)
-    fees = -sum((fill.fee for fill in fills), _NOTHING)
-    cash = sum((entry.cash for entry in entries), _NOTHING)
-    gained = change + fees + cash - sum((fill.paid for fill in fills), _NOTHING) - _transferred(entries, position)
-    slippage = -sum((slipped(fill, quote) for fill in fills), _NOTHING)
-    funding = sum((entry.cash for entry in entries if entry.kind is EntryKind.FUNDING), _NOTHING)
-    fx = sum((entry.profit for entry in entries), _NOTHING)
-    price = gained - fees - slippage - funding - fx
-    whole = Gain(price=price, fees=fees, slippage=slippage, funding=funding, fx=fx)
-    held, left = day.before.quantity(symbol), day.after.quantity(symbol)
-    if held * left >= 0 or quote is None or position is None:
-        yield _direction(held or left or _traded(fills)), whole
-        return
-    closed = held + sum((entry.quantity for entry in entries if entry.kind is EntryKind.FACTOR), _NOTHING)
-    worth = quantised(closed * quote.open * position.fx_rate)
-    by = [abs(closed), abs(left)]
-    old = Gain(
-        price=worth - day.values_before[symbol] - fx,
-        fees=shares(fees, by)[0],
-        slippage=shares(slippage, by)[0],
-        funding=shares(funding, by)[0],
-        fx=fx,
-    )
-    yield _direction(held), old
-    yield _direction(left), whole - old
-
-
-def _traded(fills: Sequence[Fill]) -> Decimal:
-    """Return what the first fill of a day bought or sold, for a position that was opened and closed on it."""
-    return fills[0].signed_quantity if fills else _NOTHING
-
-
-def _transferred(entries: Sequence[Entry], position: Position | None) -> Decimal:
-    """Return the value at the close of what was transferred, which is not earned."""
-    moved = sum((entry.quantity for entry in entries if entry.kind is EntryKind.TRANSFER), _NOTHING)
-    if not moved or position is None:
-        return _NOTHING
-    return position.value - quantised((position.quantity - moved) * position.mark * position.fx_rate)
 
 
 Dated = TypeVar("Dated", Decision, Fill, Entry)

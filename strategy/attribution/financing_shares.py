@@ -1,6 +1,6 @@
 """The shares of positions in what the whole account pays for borrowing and for short positions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from strategy.account.state import Entry, EntryKind
@@ -43,3 +43,36 @@ def financed(entry: Entry, equity: Decimal, values: Mapping[str, Decimal], at: R
         weights = {"": Decimal(1)}
     for symbol, part in zip(weights, shares(entry.cash, list(weights.values())), strict=True):
         yield symbol, Gain(short_fee=part) if fee else Gain(financing=part)
+
+
+def shared_quanta(amount: int, values: Sequence[int], long: int, debt: int) -> list[int] | None:
+    """Return the parts that `financed` gives of an amount, all in quanta of 1e-12, by the value of the positions.
+
+    `values` are those that share it: positions above 0 where there is a debt, which is that of all `long` positions,
+    and positions below 0 where they pay too. The parts are None where the digits of a value would have to decide: a
+    part lies too near the middle between two quanta, or rounds to 0. Amounts are below 1e17 quanta.
+
+    >>> shared_quanta(-9 * 10**12, [120 * 10**12, -60 * 10**12, 40 * 10**12], 160 * 10**12, 30 * 10**12)
+    [-2250000000000, -6000000000000, -750000000000]
+    """
+    short = -sum(value for value in values if value < 0)
+    if debt and short:
+        weights, total = [value * debt if value > 0 else -value * long for value in values], long * (debt + short)
+    elif debt:
+        weights, total = list(values), long
+    else:
+        weights, total = [-value for value in values], short
+    # The values' total is rounded to 28 digits, and that of an amount below the limit moves no part by as much.
+    near, parts = total >> 20, []
+    for weight in weights:
+        part, rest = divmod(amount * weight, total)
+        beyond = 2 * rest - total
+        if -near <= beyond <= near:
+            return None
+        part += beyond > 0
+        if not part:
+            return None
+        parts.append(part)
+    if parts:
+        parts[0] += amount - sum(parts)
+    return parts or None

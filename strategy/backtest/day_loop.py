@@ -10,7 +10,7 @@ import numpy as np
 
 from strategy.account.cash_flows import Booking, CashFlow, booked, flow_entries, grown
 from strategy.account.money import exact
-from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
+from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Target, client_order_id, plan_order
 from strategy.account.quotes import Quote, QuotesByDate
 from strategy.account.settlement import settle, settle_late
 from strategy.account.state import Account, Entry, Position, Snapshot
@@ -224,7 +224,8 @@ def with_orders(state: AccountState, orders: Sequence[Order]) -> AccountState:
 class Curve:
     """Dates and equities of an account without flows, and the notional traded on each day that traded any.
 
-    It is that of these `snapshots` and `fills`, and of no others.
+    `cancelled` tells whether any order was cancelled. The curve is that of these `snapshots` and `fills`, and of no
+    others.
     """
 
     snapshots: Sequence[Snapshot]
@@ -232,6 +233,7 @@ class Curve:
     dates: tuple[date, ...]
     equities: tuple[Decimal, ...]
     traded: Mapping[date, Decimal]
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +285,12 @@ class Replay:
         for fill in self.fills:
             traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price * fill.fx_rate
         return traded
+
+    @property
+    def cancelled(self) -> bool:
+        """Return whether any order was cancelled, whole or in part."""
+        curve = self.curve
+        return curve.cancelled if curve else any(order.state is OrderState.CANCELLED for order in self.orders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -89,6 +89,7 @@ class PlainAccount:
     def follow(self, config: AccountConfig, days: PreTradeDays) -> None:
         """Follow this configuration on these days."""
         self.config, self.days, self.clear = config, days, ClearDays(days, config)
+        self.records.legs.append(days)
         self.terms = [symbol_terms(symbol, config.terms) for symbol in self.symbols]
         self.accruals = Accruals(config.terms.costs.financing)
         self.first_over = min(each.over_from for each in self.terms)

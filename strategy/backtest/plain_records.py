@@ -1,6 +1,7 @@
 """Records of plain days, and the values that are built from them when somebody reads them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -89,6 +90,11 @@ class PlainFill(NamedTuple):
     fee: Decimal
 
     @property
+    def symbol(self) -> str:
+        """Return the symbol."""
+        return self.order.symbol
+
+    @property
     def value(self) -> Fill:
         """Return the fill."""
         return Fill(
@@ -164,8 +170,18 @@ class PlainDecision(NamedTuple):
         return decisions_of(self.days.view(self.row), self.outcome, self.config)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCurve(Curve):
+    """A curve with the records that it was read from."""
+
+    records: "Records"
+
+
 class Records:
-    """What happened to an account, in chronological order: records, and values where one had to be built."""
+    """What happened to an account, in chronological order: records, and values where one had to be built.
+
+    `legs` are the days that it followed, one after the other.
+    """
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self.symbols = symbols
@@ -174,6 +190,7 @@ class Records:
         self.orders: list[PlannedOrder] = []
         self.fills: list[PlainFill | Fill] = []
         self.entries: list[CashEntry | Entry] = []
+        self.legs: list[PreTradeDays] = []
 
     def replay(self) -> Replay:
         """Return the history of the account; its values are built when first read."""
@@ -188,12 +205,16 @@ class Records:
                 len(self.entries),
                 lambda: [entry if isinstance(entry, Entry) else entry.value for entry in self.entries],
             ),
-            known_curve=Curve(
+            known_curve=RecordedCurve(
                 snapshots=snapshots,
                 fills=fills,
                 dates=tuple(close.as_of for close in self.closes),
                 equities=tuple(close.equity for close in self.closes),
                 traded=self._traded(),
+                cancelled=any(
+                    order.made is not None and order.made.state is OrderState.CANCELLED for order in self.orders
+                ),
+                records=self,
             ),
         )
 

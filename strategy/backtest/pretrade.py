@@ -80,6 +80,11 @@ class PreTradeDays:
             sleeves=self.wishes[row],
         )
 
+    @property
+    def any_traded(self) -> bool:
+        """Return whether any symbol is TRADED on any of the days."""
+        return bool(np.any([self.known_causes[code].status is Status.TRADED for code in np.unique(self.causes)]))
+
     def _statuses(self, row: int) -> tuple[tuple[Status, str], ...]:
         """Return each symbol's status on the day, and the reason if it may not trade."""
         day, found = self.dates[row], [self.known_causes[code] for code in self.causes[row].tolist()]

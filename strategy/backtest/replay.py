@@ -1,13 +1,15 @@
 """Replay of an account over history: from plain records where its terms allow it, else value by value."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from strategy.account.orders import Fill, Order
 from strategy.account.quotes import QuotesByDate
 from strategy.account.state import Entry, Snapshot
-from strategy.backtest.day_loop import REPLAY, Leg, Replay, opening, plan_orders, settle_day, with_orders
+from strategy.backtest.day_loop import REPLAY, Curve, Leg, Replay, opening, plan_orders, settle_day, with_orders
+from strategy.backtest.deferred import Deferred
 from strategy.backtest.plain_account import is_plain, replay_plainly
 from strategy.backtest.pretrade import pretrade_days
 from strategy.portfolio.account_config import AccountConfig
@@ -36,6 +38,34 @@ def replay_legs(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> 
     if all(is_plain(leg.config) for leg in legs):
         return replay_plainly(legs, quotes, capital)
     return replay_by_day(legs, quotes, capital)
+
+
+def curve_alone(replayed: Replay, again: Callable[[], Replay]) -> Replay:
+    """Return the replay with nothing but its curve in memory; what else is read of it is replayed `again`.
+
+    One whose curve is not known stays as it is.
+    """
+    known = replayed.curve
+    if known is None:
+        return replayed
+    once = cache(again)
+    snapshots = Deferred(len(replayed.snapshots), lambda: once().snapshots)
+    fills = Deferred(len(replayed.fills), lambda: once().fills)
+    return Replay(
+        snapshots=snapshots,
+        decisions=Deferred(len(replayed.decisions), lambda: once().decisions),
+        orders=Deferred(len(replayed.orders), lambda: once().orders),
+        fills=fills,
+        entries=Deferred(len(replayed.entries), lambda: once().entries),
+        known_curve=Curve(
+            snapshots=snapshots,
+            fills=fills,
+            dates=known.dates,
+            equities=known.equities,
+            traded=known.traded,
+            cancelled=known.cancelled,
+        ),
+    )
 
 
 def replay_by_day(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> Replay:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import accumulate
 
 from strategy.account.cash_flows import grown
 from strategy.account.lots import whole_lots
@@ -71,7 +72,7 @@ def update_halt(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> Ris
     equity = snapshot.unit_value
     named = "equity" if snapshot.own_unit_value is None else "equity without deposits and withdrawals"
     peak = max(equity, state.peak_equity) if state.peak_equity is not None else equity
-    if peak > 0 and 1 - equity / peak >= Decimal(repr(limits.max_drawdown_halt)):
+    if _halts(equity, peak, limits):
         return RiskState(
             halted=True,
             since=snapshot.account.as_of,
@@ -121,9 +122,12 @@ def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
     return replace(order, quantity=allowed, reason=CUT, cut_by_halt=True)
 
 
-def halt_date(snapshots: Sequence[Snapshot], limits: RiskLimits) -> date | None:
-    """Return the first day on which equity was `max_drawdown_halt` below its highest so far, or None."""
-    state = RiskState()
-    for snapshot in snapshots:
-        state = update_halt(state, snapshot, limits)
-    return state.since
+def halt_date(dates: Sequence[date], unit_values: Sequence[Decimal], limits: RiskLimits) -> date | None:
+    """Return the first of the days on which equity was `max_drawdown_halt` below its highest so far, or None."""
+    peaks = accumulate(unit_values, max)
+    halted = (day for day, equity, peak in zip(dates, unit_values, peaks, strict=True) if _halts(equity, peak, limits))
+    return next(halted, None)
+
+
+def _halts(equity: Decimal, peak: Decimal, limits: RiskLimits) -> bool:
+    return peak > 0 and 1 - equity / peak >= Decimal(repr(limits.max_drawdown_halt))

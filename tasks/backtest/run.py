@@ -16,7 +16,7 @@ from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Leg, Replay
 from strategy.backtest.fill_quotes import fill_quotes, impacted
 from strategy.backtest.pretrade import PreTradeDays, pretrade_days
-from strategy.backtest.replay import replay_legs
+from strategy.backtest.replay import curve_alone, replay_legs
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
@@ -26,7 +26,6 @@ from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
-from strategy.portfolio.decision import Status
 from strategy.portfolio.drawdown_halt import halt_date
 from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.outlook import symbol_signals, warm_up_bars
@@ -189,8 +188,8 @@ def _tested(
     job, symbols, market, quotes = accounts.job, accounts.symbols, accounts.market, accounts.quotes
     subject, costs = window.strategies[0], job.policy.costs
     net = accounts.run(subject, "net", costs)
-    _demand_a_decision(net.replay, subject, market)
-    benchmarks = {str(strategy): accounts.run(strategy, str(strategy), costs) for strategy in window.strategies[1:]}
+    _demand_a_decision(accounts.days[subject], subject, market)
+    benchmarks = {str(rival): accounts.measured(rival, str(rival), costs) for rival in window.strategies[1:]}
     sleeves = sleeve_results(net.replay) if job.policy.strategy.sleeves else None
     others = {name: benchmark.replay for name, benchmark in benchmarks.items()}
     trials, found = judged(job, net.replay, others, market.instruments)
@@ -200,13 +199,13 @@ def _tested(
         job=job,
         symbols=symbols,
         dates=market.dates,
-        gross=accounts.run(subject, "gross", without_costs(costs)),
+        gross=accounts.measured(subject, "gross", without_costs(costs)),
         net=net,
-        net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
+        net_2x_cost=accounts.measured(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
         benchmarks=benchmarks,
         data_sha256=used_sha256(seen_by(subject, job.home, job.source, market.bars), costs),
         folds=next((walked.folds for walked in walks.values()), ()),
-        would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
+        would_halt_on=halt_date(market.dates, net.replay.unit_values, job.policy.limits),
         trials=trials,
         robustness=found,
         warnings=(
@@ -262,7 +261,7 @@ def _capacity(accounts: "_Accounts", subject: Strategy, terms: TradingTerms) -> 
         return ()
     ladder = {capital: accounts.with_capital(capital) for capital in CAPITALS}
     return tuple(
-        Capacity(capital=capital, sharpe=each.run(subject, f"net with {capital:,}", terms.costs).metrics.sharpe)
+        Capacity(capital=capital, sharpe=each.measured(subject, f"net with {capital:,}", terms.costs).metrics.sharpe)
         for capital, each in ladder.items()
     )
 
@@ -307,8 +306,17 @@ class _Accounts:
         """Return the same accounts with another capital."""
         return replace(self, job=replace(self.job, policy=replace(self.job.policy, capital=capital)))
 
+    def measured(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
+        """Replay the account as `run` does; what is no curve is replayed again if somebody reads it."""
+        tested = self.run(strategy, label, costs)
+        return replace(tested, replay=curve_alone(tested.replay, lambda: self._replayed(strategy, costs)))
+
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
         """Replay the account of a strategy at these costs."""
+        replayed = self._replayed(strategy, costs)
+        return Tested(label=label, replay=replayed, metrics=measure(replayed, self.market.instruments, costs.financing))
+
+    def _replayed(self, strategy: Strategy, costs: Costs) -> Replay:
         market, job = self.market, replace(self.job, policy=replace(self.job.policy, costs=costs))
         leg = Leg(
             view=self.views[strategy],
@@ -316,8 +324,7 @@ class _Accounts:
             config=_config(job, strategy, self.symbols, market),
             days=self.days[strategy],
         )
-        replayed = replay_legs([leg], self.quotes, job.policy.capital)
-        return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments, costs.financing))
+        return replay_legs([leg], self.quotes, job.policy.capital)
 
 
 def _config(job: Job, strategy: Strategy, symbols: tuple[str, ...], market: _Market) -> AccountConfig:
@@ -364,9 +371,9 @@ def _of_sizing(accounts: _Accounts, subject: Strategy) -> list[str]:
     return [*limits_decided_often(subject, days, config.sizing), *ranges]
 
 
-def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
+def _demand_a_decision(days: PreTradeDays, strategy: Strategy, market: _Market) -> None:
     """Raise UsageError if no symbol was ever in the universe, or none had enough history to be traded."""
-    if any(decision.status is Status.TRADED for decision in replayed.decisions):
+    if days.any_traded:
         return
     if not any(instrument.member(day) for instrument in market.instruments.values() for day in market.dates):
         raise UsageError(

@@ -6,15 +6,18 @@ from strategy.account.orders import Fill
 from strategy.account.paper_fills import is_known
 from strategy.account.quotes import QuotesByDate
 from strategy.account.trading_terms import TradingTerms
+from strategy.backtest.fill_quotes import impacted
 from strategy.market.instrument_terms import INSTRUMENT_FILE
 
 
 def without_impact(fills: Sequence[Fill], quotes: QuotesByDate, terms: TradingTerms) -> list[str]:
     """Return a sentence for each symbol with impact that had fills on bars without volume or volatility."""
     lacking: dict[str, list[int]] = {}
-    for fill in fills:
+    moved = impacted(terms)
+    # Fills may be built when they are first read.
+    for fill in fills if moved else ():
         quote = quotes.on(fill.as_of).get(fill.symbol)
-        if quote is None or not terms.costs.impact(terms.instruments[fill.symbol]):
+        if quote is None or fill.symbol not in moved:
             continue
         counts = lacking.setdefault(fill.symbol, [0, 0, 0])
         counts[0] += 1

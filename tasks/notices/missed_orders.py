@@ -92,7 +92,10 @@ def cut_in_window(
 def cut_orders(replays: Mapping[str, Replay], bars: Mapping[str, Bars]) -> tuple[str, ...]:
     """Return the warnings of `cut_in_window` for each account, by its label."""
     return tuple(
-        said for label, replay in replays.items() for said in cut_in_window(label, replay.orders, replay.fills, bars)
+        said
+        for label, replay in replays.items()
+        if replay.cancelled
+        for said in cut_in_window(label, replay.orders, replay.fills, bars)
     )
 
 

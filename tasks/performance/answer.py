@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from datetime import date
 
-from strategy.attribution.contributions import Direction
 from strategy.attribution.gains import Gain
+from strategy.attribution.symbol_gains import Direction
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.risk import LEVEL
 from tasks.performance.assessment import Assessment

@@ -15,8 +15,9 @@ from strategy.account.quotes import Quote, QuotesByDate
 from strategy.account.settlement import settle
 from strategy.account.state import Account, Entry, EntryKind, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
-from strategy.attribution.contributions import Attribution, Direction, attribution
+from strategy.attribution.contributions import Attribution, attribution
 from strategy.attribution.gains import Gain
+from strategy.attribution.symbol_gains import Direction
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.costs import Rates, charges
 from strategy.market.instruments import Calendar, Instrument

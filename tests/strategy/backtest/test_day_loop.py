@@ -270,8 +270,8 @@ def test_a_dust_change_is_recorded_as_skipped() -> None:
 def test_a_backtest_names_the_day_a_live_account_would_have_halted() -> None:
     bars = {"STK": make_bars("STK", ["2020-01-06", "2020-01-07", "2020-01-08"], close=[100, 100, 60])}
     result = run(bars, mandate(HOLD, STOCK), date(2020, 1, 6), date(2020, 1, 8))
-    assert halt_date(result.snapshots, RiskLimits()) == date(2020, 1, 8)
-    assert halt_date(result.snapshots, RiskLimits(max_drawdown_halt=0.5)) is None
+    assert halt_date(result.dates, result.unit_values, RiskLimits()) == date(2020, 1, 8)
+    assert halt_date(result.dates, result.unit_values, RiskLimits(max_drawdown_halt=0.5)) is None
 
 
 def test_a_rebased_adjustment_changes_no_decision() -> None:

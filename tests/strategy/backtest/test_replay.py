@@ -13,12 +13,16 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import FinancingTerms, RateSeries, RatesMissing, constant, flat
 from strategy.account.quotes import QuotesByDate
 from strategy.account.trading_terms import TradingTerms
+from strategy.attribution.contributions import attribution, gains_by_value
+from strategy.attribution.recorded_gains import recorded_gains
 from strategy.backtest import plain_account
 from strategy.backtest.day_loop import Leg, Replay, turnovers
 from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.plain_records import RecordedCurve
 from strategy.backtest.pretrade import pretrade_days
-from strategy.backtest.replay import replay_by_day, replay_legs
+from strategy.backtest.replay import curve_alone, replay_by_day, replay_legs
 from strategy.builtin.registry import HOLD, MOMENTUM, TURBO, VOL_TARGET
+from strategy.evaluation.costs import rates
 from strategy.market.bars import Bars, make_bars
 from strategy.market.currencies import Currencies
 from strategy.market.funding_rates import FundingMissing
@@ -64,7 +68,21 @@ def assert_same(legs: list[Leg], quotes: QuotesByDate, capital: Decimal) -> Repl
         assert repr(values) == repr(expected)
         assert values == expected
     assert found == reference
+    assert_same_attribution(found, quotes, legs[0].config)
     return found
+
+
+def assert_same_attribution(found: Replay, quotes: QuotesByDate, config: AccountConfig) -> None:
+    """The gains counted from records are those of the values of the days, as they print."""
+    at = rates(config.terms.costs, config.terms.instruments)
+    values = gains_by_value(found, quotes, at)
+    if isinstance(found.curve, RecordedCurve):
+        recorded = recorded_gains(found.curve.records, quotes, at)
+        assert recorded is not None
+        assert sorted(recorded.gains) == sorted(values.gains)
+        for key, gain in values.gains.items():
+            assert repr(recorded.gains[key]) == repr(gain)
+        assert (recorded.exposures, recorded.invested) == (values.exposures, values.invested)
 
 
 def bars_of(symbol: str, draw: np.random.Generator, count: int) -> Bars:
@@ -176,6 +194,34 @@ def test_plain_records_are_the_day_loop_on_any_market(seed: int, width: int, cou
         before = replace(config, sizing=sizing, strategy=waves(Sizing.VOLATILITY))
         legs.insert(0, Leg(view=signals_of(before, bars), dates=dates[:cut], config=before))
     assert_same(legs, quotes, D(str(draw.choice(["2", "1000", "25000", "3e7"]))))
+
+
+def test_a_curve_alone_replays_what_else_is_read_of_it_once() -> None:
+    legs, quotes = market(VOL_TARGET, 3)
+    whole, calls = replay_legs(legs, quotes, D(100_000)), []
+
+    def again() -> Replay:
+        calls.append(1)
+        return replay_legs(legs, quotes, D(100_000))
+
+    alone = curve_alone(whole, again)
+    assert (alone.dates, alone.equities, alone.traded) == (whole.dates, whole.equities, whole.traded)
+    assert turnovers(alone) == turnovers(whole)
+    assert not alone.cancelled
+    assert not calls
+    assert alone == whole
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("capital", ["1e11", "1000.0000000000001"])
+def test_accounts_that_quanta_cannot_hold_are_attributed_by_value(capital: str) -> None:
+    legs, quotes = market(VOL_TARGET, 2)
+    found, terms = replay_legs(legs, quotes, D(capital)), legs[0].config.terms
+    at = rates(terms.costs, terms.instruments)
+    assert isinstance(found.curve, RecordedCurve)
+    assert recorded_gains(found.curve.records, quotes, at) is None
+    values = gains_by_value(found, quotes, at)
+    assert attribution(found, quotes, at).by_symbol.keys() == {symbol for symbol, _, _ in values.gains}
 
 
 STOCKS = {symbol: stock(symbol, seed, 600) for seed, symbol in enumerate("ABCDEFGHIJ")}

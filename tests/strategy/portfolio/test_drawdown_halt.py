@@ -74,9 +74,10 @@ def test_an_account_that_never_was_worth_anything_has_no_drawdown() -> None:
 
 
 def test_a_backtest_names_the_first_day_of_the_halt() -> None:
-    path = [snapshot(day, equity) for day, equity in enumerate(("100", "60", "100", "50"), start=1)]
-    assert halt_date(path, LIMITS) == date(2020, 1, 2)
-    assert halt_date(path[:1], LIMITS) is None
+    days = [date(2020, 1, day) for day in range(1, 5)]
+    path = [D("100"), D("60"), D("100"), D("50")]
+    assert halt_date(days, path, LIMITS) == date(2020, 1, 2)
+    assert halt_date(days[:1], path[:1], LIMITS) is None
 
 
 @pytest.mark.parametrize(
