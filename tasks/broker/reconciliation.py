@@ -1,7 +1,7 @@
 """Reconciliation: before a day is settled, the ledger learns the outcome of its orders, and the books must agree."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from strategy.market.instruments import Instrument
 from tasks.broker.account_books import baseline, baseline_holdings, delisted_by, is_current_baseline
 from tasks.broker.balances import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
 from tasks.broker.funding import FUNDING_LOOKS_S, past_funding
+from tasks.broker.resets import judged
 from tasks.broker.unknown_orders import close_absent, is_late, remedy, sync_orders, waited_for
 from tasks.report.markup import exactly
 from tasks.run.job import FUTURES, PAPER, Customer, Job
@@ -69,11 +70,11 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
         f"what became of order {order.order_id} of {order.as_of} is not known ({order.reason})" for order in unknown
     )
     found = replace(found, words="; ".join((found.words, *doubted, *elsewhere)))
-    # A mismatch that our fill would explain is no reset, even if the venue has forgotten the order that filled.
-    if unknown and differ_by_fills(job, broker, current, unknown):
-        if is_late(job, broker, unknown):
-            way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
-            raise BrokerDisagrees(f"{found.words}; {way}")
+    if (
+        unknown
+        and differ_by_fills(job, broker, current, unknown)
+        and not _reset_met(job, broker, current, unknown, found)
+    ):
         return Agreement(barred=barred | waited, warnings=elsewhere)
     told = settle_difference(job, broker, current, found)
     for _ in range(LOOKS):
@@ -84,6 +85,21 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
         raise BrokerUnavailable(f"{found.words}, while another run was at work; run the same command again after it")
     _demand_capital(job, broker)
     return Agreement(barred=barred | close_absent(job, broker, current, unknown), warnings=(*told, *elsewhere))
+
+
+def _reset_met(job: Job, broker: Broker, current: BrokerBaseline, unknown: Sequence[Order], found: Difference) -> bool:
+    """Return whether the mismatch, which fills of the unknown orders would make, comes from a reset.
+
+    A fill explains it, even if the venue has forgotten the order, until it should have been told; then only a reset
+    that other orders show does. Raises BrokerDisagrees without one.
+    """
+    if not is_late(job, broker, unknown):
+        return False
+    verdict = judged(job, broker, current, {order.order_id for order in unknown})
+    if verdict.reset:
+        return True
+    way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
+    raise BrokerDisagrees(f"{found.words}; {verdict.words}; {way}")
 
 
 def _compared(job: Job, broker: Broker) -> tuple[BrokerBaseline, tuple[Order, ...], Difference | None]:

@@ -5,6 +5,7 @@ https://developers.binance.com/docs/binance-spot-api-docs/testnet/general-info. 
 proves nothing by itself.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -38,11 +39,12 @@ class Verdict:
         return "the venue was reset" if self.met else "the balances changed before an order had left"
 
 
-def judged(job: Job, broker: Broker, baseline: BrokerBaseline) -> Verdict:
+def judged(job: Job, broker: Broker, baseline: BrokerBaseline, doubted: Collection[str] = ()) -> Verdict:
     """Return whether the broker, whose balances differ from those expected, was reset.
 
     It was if it has none of the orders that it took since its last reset and must remember, and reports none of our
-    trades. If no order was ever sent and nothing is held, no mismatch can be ours. Raises BrokerUnavailable.
+    trades. The absence of orders that are `doubted`, by their ids, shows nothing. If no order was ever sent and nothing
+    is held, no mismatch can be ours. Raises BrokerUnavailable.
     """
     with connect(job.home) as store:
         since = resets.remembers_from(store, job.account, broker.name) or baseline.adopted_at
@@ -67,7 +69,8 @@ def judged(job: Job, broker: Broker, baseline: BrokerBaseline) -> Verdict:
             continue
         if found.order.code is not ReasonCode.UNSEEN:
             return Verdict(reset=False, words=f"it was not reset: it still has order {sent.order_id} of {order.as_of}")
-        proofs += sent.order_id in with_trades or broker.now() - sent.venue.transacted_at < TOLD_FOR
+        remembered = sent.order_id in with_trades or broker.now() - sent.venue.transacted_at < TOLD_FOR
+        proofs += remembered and sent.order_id not in doubted
     if not proofs:
         return Verdict(
             reset=False, words="nothing shows that it was reset: it has taken no order since that it would still know"

@@ -18,6 +18,7 @@ from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import Order, OrderState, ReasonCode
 from tasks.backfill.market import OPEN
 from tasks.broker.balances import BrokerDisagrees
@@ -27,10 +28,11 @@ from tasks.daily.report import report
 from tasks.daily.settle import settle
 from tasks.models.retrain import Champion
 from tasks.operations.adopt import adopt, foresee
+from tasks.operations.halt import flatten
 from tasks.run.answers import day_answer
 from tasks.run.runs import day_result
 from testing.exchange.transport import ExchangeTransport
-from testing.simulation.calm_days import DAYS, Calm
+from testing.simulation.calm_days import BTC, DAYS, Calm
 
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
 RULES = Champion(model_id=None, reason="rules needs no model")
@@ -124,6 +126,11 @@ def until_met(year: Calm, way: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[in
             "SELECT order_id FROM order_events WHERE state = 'unknown' ORDER BY recorded_at"
         ).fetchall()
         return number, order_store.read_order(store, "daily", steps[0][0])
+
+
+def orders_of(year: Calm, number: int) -> tuple[Order, ...]:
+    with connect(year.home) as store:
+        return order_store.orders_on(store, "daily", DAYS[number])
 
 
 def stored(year: Calm, order: Order) -> Order:
@@ -272,6 +279,40 @@ def test_a_fill_that_is_never_told_stops_the_next_day_until_the_broker_is_adopte
         year.on(later)
         year.checks._conserved(DAYS[later])
     assert bought(year, order)[0] == 1
+
+
+def test_a_reset_is_met_though_an_order_of_unknown_outcome_might_have_sold_all(
+    year: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    year.traded = (BTC,)
+    number = year.until_it_holds() + 1
+    flatten(year.home, "daily", "out of here", year._now(), lambda _, now: year._broker(now))
+    way = Late(year.testnet.exchange, year=year, late=None)
+    with monkeypatch.context() as patched:
+        patched.setattr(year, "_broker", lambda _: year.testnet.broker(year.venue, way))
+        year.on(number)
+    (order,) = (one for one in orders_of(year, number) if one.state is OrderState.UNKNOWN)
+    with connect(year.home) as store:
+        before = position_store.latest_snapshot(store, "daily")
+    assert before is not None
+    assert before.account.positions[order.symbol].quantity == -order.signed_quantity
+    year.testnet.exchange.reset()
+    year.checks.reset()
+    # Within 12 hours a fill that is not told yet explains it as well.
+    year.testnet.sleep(3_600)
+    year._run(DAYS[number])
+    assert stored(year, order).state is OrderState.UNKNOWN
+    year.on(number + 1)
+    assert (stored(year, order).state, bought(year, order)) == (OrderState.EXPIRED, (0, Decimal(0)))
+    with connect(year.home) as store:
+        after = position_store.latest_snapshot(store, "daily")
+        newest = broker_events.newest_baseline(store, "daily", year.venue)
+    assert after is not None
+    assert newest is not None
+    # Neither profit nor loss: what was held is cash at the last mark.
+    assert (newest.number, newest.reason, after.account.positions) == (2, "the venue was reset", {})
+    assert abs(after.equity - before.equity) < Decimal("0.01")
+    year.checks.after(DAYS[number + 1], year._job(DAYS[number + 1]))
 
 
 @dataclass
