@@ -16,6 +16,7 @@ import yaml
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from testing.markets.bars import SHARE, TOKEN
+from testing.servers.page_pictures import DOCS, KEEP, KEPT, shrunk, with_picture
 from testing.servers.prefect_page import HEIGHT_PX, PATIENCE_MS, WIDTH_PX, PrefectPage
 from testing.servers.prefect_server import ROOT
 from testing.servers.up_server import brought_up
@@ -211,6 +212,49 @@ def test_a_day_from_the_form_tells_all_that_it_did(page: PrefectPage, opened: da
     page.open_artifact("summary-desk")
     page.await_text("Orders for the next open", "Nothing is held.", f"{opened}.html")
     page.shoot("2-day-summary")
+
+
+def test_the_picture_of_a_run_in_the_documents_is_of_such_a_run(
+    page: PrefectPage, opened: date, browser: Browser, chromium: str
+) -> None:
+    """KEEP_PICTURES=1 makes it anew; Prefect's part of the page is its own, so what the run is and says is compared."""
+    run = page.newest_run("daily-equities", f"desk, {opened}, ^GSPC ^IXIC")
+    of_run = {"id": {"any_": [run]}}
+    steps = page.server.task_runs([run], len(STEPS))
+    logs = page.server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"})
+    kept = page.server.ask("/artifacts/filter", {"flow_runs": of_run})
+    told = [
+        page.server.ask(f"/flow_runs/{run}")["name"],
+        *sorted(step["name"] for step in steps),
+        # A step that takes long has one on its progress.
+        *sorted({artifact["key"] for artifact in kept} - {None, "progress-desk"}),
+        # Without the folder of this run, and what its code comes to.
+        *(re.sub(r"[0-9a-f]{64}|/[^ ]+", "*", log["message"]) for log in logs if log["name"].startswith("tasks.")),
+    ]
+    words, picture, file = "\n".join(told) + "\n", DOCS / "run.png", KEPT / "run.txt"
+    if os.environ.get(KEEP) == "1":
+        picture.write_bytes(drawn_run(page, browser, (chromium, run)))
+        file.write_text(with_picture(words, picture), encoding="utf-8")
+    assert with_picture(words, picture) == file.read_text(encoding="utf-8")
+
+
+def drawn_run(page: PrefectPage, browser: Browser, of: tuple[str, str]) -> bytes:
+    """The page of a run as a browser with 3D draws it: Prefect's graph needs that, which is slow without a card."""
+    chromium, run = of
+    able = browser.browser_type.launch(
+        executable_path=chromium, args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    )
+    viewport: ViewportSize = {"width": 1229, "height": 956}
+    signed_in = page.tab.context.storage_state()
+    tab = able.new_context(viewport=viewport, locale="en-US", timezone_id="UTC", storage_state=signed_in).new_page()
+    tab.set_default_timeout(10 * PATIENCE_MS)
+    tab.goto(f"{page.url}/runs/flow-run/{run}")
+    expect(tab.locator("body")).to_contain_text("acknowledged", timeout=10 * PATIENCE_MS)
+    # Nothing in the page says that the graph is drawn.
+    tab.wait_for_timeout(PATIENCE_MS)
+    small = shrunk(tab, tab.screenshot(animations="disabled"))
+    able.close()
+    return small
 
 
 def test_the_report_of_a_day_opens_from_its_artifact(page: PrefectPage, opened: date) -> None:

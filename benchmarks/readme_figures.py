@@ -1,13 +1,12 @@
-"""Draws docs/report.png, the head of a backtest's report over the whole sample, and prints the README's figures.
+"""Prints the README's figures of a backtest over the whole sample.
 
-`.venv/bin/python benchmarks/readme_picture.py` tests the prior, the rule that `turbo` trades without networks, from
+`.venv/bin/python benchmarks/readme_figures.py` tests the prior, the rule that `turbo` trades without networks, from
 2001 to 2018 beside buy and hold and the seed document's rules, in a new account: dated rates, a rebalance band.
-Drawdowns are compared at the same volatility of the returns above the rate, too. Needs Chromium.
+Drawdowns are compared at the same volatility of the returns above the rate, too. tests/test_pictures.py draws the
+head of its report.
 """
 
 import argparse
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -17,20 +16,29 @@ import turbodmt as td
 from benchmarks.studies.joint_bootstrap import EQUAL_VOLATILITY, figures
 from strategy.builtin.registry import TURBO
 from strategy.evaluation.metrics import excess_returns
+from strategy.signals.strategies import Strategy
 from tasks.backtest.measured import cash_of, days_per_year, equity_of
 
-ROOT = Path(__file__).parent.parent
 START, END = "2001-01-01", "2018-12-31"
 BENCHMARKS = ("hold", "rules")
-SIZE_PX = (1280, 960)
 
 
 def backtested(home: Path) -> td.Backtest:
     """Return the backtest of the prior on the whole sample, audited before, from the second year with a prior on."""
-    learner = TURBO.learner
-    assert learner is not None, "turbo learns"
-    td.audit(learner.prior, "sample", start=START, end=END, home=home)
-    return td.backtest("sample", learner.prior, start=START, end=END, benchmarks=BENCHMARKS, home=home)
+    td.audit(prior(), "sample", start=START, end=END, home=home)
+    return unaudited(home)
+
+
+def prior() -> Strategy:
+    """Return the rule that `turbo` trades without networks."""
+    assert TURBO.learner is not None, "turbo learns"
+    rule: Strategy = TURBO.learner.prior
+    return rule
+
+
+def unaudited(home: Path) -> td.Backtest:
+    """Return the same without an audit."""
+    return td.backtest("sample", prior(), start=START, end=END, benchmarks=BENCHMARKS, home=home)
 
 
 def tell(tested: td.Backtest) -> None:
@@ -52,25 +60,11 @@ def tell(tested: td.Backtest) -> None:
     print(tested.differences.round(2).to_string())
 
 
-def photograph(page: Path, picture: Path) -> None:
-    """Save the head of the page as a browser shows it."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        raise SystemExit("no Chromium was found; install it to draw the picture")
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={picture}")
-    size = ",".join(map(str, SIZE_PX))
-    subprocess.run(
-        [browser, *options, f"--window-size={size}", page.resolve().as_uri()], check=True, stderr=subprocess.DEVNULL
-    )
-
-
 def main() -> None:
-    """Prints the figures and draws the picture."""
+    """Prints the figures."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tested = backtested(Path(folder) / "home")
-        tell(tested)
-        photograph(tested.report(Path(folder) / "report.html"), ROOT / "docs" / "report.png")
+        tell(backtested(Path(folder) / "home"))
 
 
 if __name__ == "__main__":
