@@ -29,6 +29,7 @@ from tasks.backtest.exposures import exposures
 from tasks.backtest.run import Backtest as Tested
 from tasks.backtest.run import Window
 from tasks.backtest.tear_sheet import tear_sheet
+from tasks.live_comparison.section import live_section
 from tasks.performance.answer import risk_answer
 from tasks.report.backtest_page import backtest_page
 from tasks.report.charts import equity_picture
@@ -140,7 +141,11 @@ class Backtest:
         target = Path(path).expanduser().absolute()
         if target.suffix.lower() != ".html":
             raise ValueError(f"the report's path is {str(path)!r}; it must end in .html")
-        return reports.write(target.parent, target.name, backtest_page(tear_sheet(self.tested)))
+        home = self.tested.job.home
+        # A home of this process alone has no page of all accounts, and no account.
+        back = reports.way_back(home, target.parent) if reports.is_there(reports.index_file(home)) else ""
+        sheet = replace(tear_sheet(self.tested), live=live_section(self.tested))
+        return reports.write(target.parent, target.name, backtest_page(sheet, back))
 
     def plot(self) -> Picture:
         """Return the picture of the equity beside the benchmarks, the regime and the drawdown."""

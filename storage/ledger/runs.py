@@ -155,6 +155,16 @@ def first_run(connection: Connection, account: str, command: str) -> RunRecord |
     return found[0] if found else None
 
 
+def settings_since(connection: Connection, account: str, command: str, since: date) -> dict[date, str]:
+    """Return the settings (JSON text) by which the command's first run of each day from `since` on decided it."""
+    rows = connection.execute(
+        "SELECT as_of, config FROM runs WHERE account = ? AND command = ? AND as_of >= ? "
+        "QUALIFY row_number() OVER (PARTITION BY as_of ORDER BY started_at, run_id) = 1 ORDER BY as_of",
+        [account, command, since],
+    ).fetchall()
+    return dict(rows)
+
+
 def runs(connection: Connection, *, account: str | None = None, last: int = 20) -> tuple[RunRecord, ...]:
     """Return the newest runs of the account or (None) of all, newest first."""
     return _records(

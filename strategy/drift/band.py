@@ -85,6 +85,26 @@ def outside(band: Band, logs: FloatArray) -> FloatArray:
     return np.where(day < FIRST_JUDGED, 0.0, off)
 
 
+def edges(band: Band, units: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the lower and the upper edge around unit values (T,), the first being that of the opening; NaN there.
+
+    Each account year begins anew at its first value; a year that begins with nothing has no edges.
+
+    >>> band = Band(mean=0.0, deviation=0.01, limit=3.0, past_days=756, year_days=252, block_days=1.0)
+    >>> [edge.round(3).tolist() for edge in edges(band, np.ones(3))]
+    [[nan, 0.97, 0.958], [nan, 1.03, 1.043]]
+    """
+    low, high = np.full(len(units), np.nan), np.full(len(units), np.nan)
+    for first in range(0, len(units) - 1, band.year_days):
+        rows = slice(first + 1, first + band.year_days + 1)
+        if units[first] > 0.0:
+            day = np.arange(1, len(units[rows]) + 1, dtype=np.float64)
+            middle, half = band.middle(day), band.half_width(day)
+            low[rows] = units[first] * np.exp(middle - half)
+            high[rows] = units[first] * np.exp(middle + half)
+    return low, high
+
+
 def _errors(day: FloatArray, past_days: int) -> FloatArray:
     result: FloatArray = np.sqrt(day + day * day / past_days)
     return result

@@ -1,6 +1,7 @@
 """Files of a backtest: equity and trades as Parquet, the report, and the record for comparisons."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tasks.backtest.run import Backtest
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.backtest.trade_reasons import trade_reasons
 from tasks.performance.run_record import FILE, RunRecord
-from tasks.report.backtest_page import backtest_page
+from tasks.report.backtest_page import LiveSection, backtest_page
 from tasks.run.trial_key import account_version, configuration
 
 TRADE_COLUMNS = (
@@ -39,15 +40,15 @@ TRADE_COLUMNS = (
 )
 
 
-def save(tested: Backtest, folder: Path, at: datetime) -> tuple[str, ...]:
+def save(tested: Backtest, folder: Path, at: datetime, live: LiveSection | None = None) -> tuple[str, ...]:
     """Write equity.parquet, trades.parquet, report.html and run.json, each whole or not at all; return their paths.
 
-    Record where the report lies, too, as saved `at` the instant: the page of all accounts links to it. Raises
-    StoreError.
+    Record where the report lies, too, as saved `at` the instant: the page of all accounts links to it. `live` is what
+    the report says of live accounts; None leaves it out. Raises StoreError.
     """
     equity = reports.write_table(folder, "equity.parquet", equity_table(tested))
     trades = reports.write_table(folder, "trades.parquet", trades_table(tested))
-    page = backtest_page(tear_sheet(tested), reports.way_back(tested.job.home, folder))
+    page = backtest_page(replace(tear_sheet(tested), live=live), reports.way_back(tested.job.home, folder))
     report = reports.write(folder, reports.BACKTEST, page)
     with connect(tested.job.home) as store:
         saved_backtests.record(store, _saved(tested, report, at))

@@ -22,7 +22,8 @@ from strategy.account.state import Snapshot
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes
 from strategy.drift import cost
-from strategy.drift.band import Band, outside
+from strategy.drift.band import edges as band_edges
+from strategy.drift.band import outside
 from strategy.drift.looks import (
     FALSE_ALARMS_A_YEAR,
     FALSE_ALARMS_AFTER_SHORT_PAST,
@@ -153,15 +154,13 @@ def edges(store: Connection, account: str, days: tuple[date, ...]) -> Edges | No
         return None
     every = position_store.snapshots(store, account, until=days[-1], last_days=MOST_DAYS)
     units = {each.account.as_of: float(each.unit_value) for each in every if each.account.as_of >= stored.begins_on}
-    known, values = [*units], [*units.values()]
-    low, high = [], []
-    for day in days:
-        row = bisect_right(known, day) - 1
-        start = year_of(row, expected.year_days) if row > 0 else 0
-        span = _span(expected.band, values[start], row - start) if row > 0 and values[start] > 0 else (np.nan, np.nan)
-        low.append(span[0])
-        high.append(span[1])
-    return Edges(low=tuple(low), high=tuple(high))
+    if not units:
+        return None
+    known = [*units]
+    low, high = band_edges(expected.band, np.array([*units.values()]))
+    # Before the first day there is no band, as there is none on it.
+    rows = [max(bisect_right(known, day) - 1, 0) for day in days]
+    return Edges(low=tuple(low[rows].tolist()), high=tuple(high[rows].tolist()))
 
 
 def drift_sentences(found: DriftAnswer | None, account: str) -> tuple[str, ...]:
@@ -246,17 +245,12 @@ def _band(life: _Life) -> DriftCheckAnswer:
     if band is not None and start > 0.0:
         units = np.array([float(snapshot.unit_value) for snapshot in life.lived[life.first + 1 :]])
         off = outside(band, np.log(np.maximum(units, start * 1e-12) / start))
-        for row, day in enumerate(life.days):
-            low, high = _span(band, start, row + 1)
-            looks.append(LookAnswer(on=day, value=float(units[row]), low=low, high=high))
+        lows, highs = band_edges(band, np.append(start, units))
+        looks = [
+            LookAnswer(on=day, value=float(value), low=float(low), high=float(high))
+            for day, value, low, high in zip(life.days, units, lows[1:], highs[1:], strict=True)
+        ]
     return _check(Check.BAND, life, looks, (np.abs(off) > 1.0, reason))
-
-
-def _span(band: Band, start: float, day: int) -> tuple[float, float]:
-    """Return the lower and upper edge on a day of the account year that began at this unit value."""
-    at = np.array([float(day)])
-    middle, half = band.middle(at)[0], band.half_width(at)[0]
-    return start * float(np.exp(middle - half)), start * float(np.exp(middle + half))
 
 
 def _cost(store: Connection, account: str, life: _Life) -> DriftCheckAnswer:

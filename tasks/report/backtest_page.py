@@ -44,6 +44,24 @@ class CostLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveBeside:
+    """A live account of what was tested: a sentence on it, its equity in the band, and both on the same days."""
+
+    told: str
+    facts: tuple[tuple[str, str], ...]
+    picture: EquityPicture
+    figures: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSection:
+    """Live accounts beside a backtest; `said` are sentences on those that are not compared, and what to do."""
+
+    accounts: tuple[LiveBeside, ...]
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestPage:
     """The content of a backtest report; the first line of the picture is the net equity of the strategy.
 
@@ -74,6 +92,8 @@ class BacktestPage:
     risk_tables: tuple[Table, ...] = ()
     weights: LivePicture | None = None
     """Those of several symbols over time."""
+    live: LiveSection | None = None
+    """None where nobody has looked for live accounts."""
 
 
 def backtest_page(page: BacktestPage, back: str = "") -> str:
@@ -92,6 +112,10 @@ def backtest_page(page: BacktestPage, back: str = "") -> str:
         "monthly": monthly_table(dates, page.picture.lines),
         "folds": folds_table(page.folds),
         "trades": trades_table(page.trades),
+        "lived": [
+            (each, equity_drawings(each.picture), picture_data(each.picture))
+            for each in (page.live.accounts if page.live else ())
+        ],
     }
     return render("backtest_page.html.j2", values, back)
 

@@ -123,9 +123,10 @@ def run_backtest(
         return backtest_answer(tested, ())
     from flows.config.wall_clock import clock
     from flows.scheduling.accounts_page import rewritten
+    from tasks.live_comparison.section import live_section
 
     with rewritten(planned.job.home):
-        files = save(tested, results, clock())
+        files = save(tested, results, clock(), live_section(tested))
     return backtest_answer(tested, files)
 
 
