@@ -19,6 +19,7 @@ from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
 from tasks.daily.drift import DriftAnswer, drift_facts, drift_sentences, edges, look_at
+from tasks.daily.earned import earned_tables
 from tasks.daily.replay_check import Reconciliation
 from tasks.model_page.writing import write_model_page
 from tasks.models.retrain import Champion
@@ -236,6 +237,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswe
         passes=passes_in_words(result),
         sleeves=_sleeves(result),
         drift=drift_facts(drifted),
+        earned=earned_tables(job),
     )
 
 

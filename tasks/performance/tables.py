@@ -23,11 +23,10 @@ def attribution_tables(assessed: Assessment) -> tuple[Table, ...]:
     Each table adds up to the net result; sources that brought nothing to any row are left out.
     """
     found = assessed.attribution
-    symbols = {symbol or CASH: gain for symbol, gain in _by_net(found.by_symbol).items()}
     directions = {direction.capitalize(): gain for direction, gain in found.by_direction.items()}
     regimes = {regime or NO_REGIME: gain for regime, gain in found.by_regime.items()}
     tables = [
-        _with_exposures(_table("What earned the net result, by symbol", symbols, assessed.equity), found),
+        symbols_table("What earned the net result, by symbol", found, assessed.equity),
         _table("By direction", directions, assessed.equity),
     ]
     if any(found.by_regime):
@@ -36,6 +35,12 @@ def attribution_tables(assessed: Assessment) -> tuple[Table, ...]:
     if assessed.sleeves:
         tables.append(_table(f"By sleeve since {assessed.sleeves_since}", assessed.sleeves, assessed.equity))
     return tuple(tables)
+
+
+def symbols_table(heading: str, found: Attribution, equity: Decimal) -> Table:
+    """Return what each symbol and the cash gained and by which source, in money and over the equity at first."""
+    gains = {symbol or CASH: gain for symbol, gain in _by_net(found.by_symbol).items()}
+    return _with_exposures(_table(heading, gains, equity), found)
 
 
 def _by_net(gains: Mapping[str, Gain]) -> dict[str, Gain]:

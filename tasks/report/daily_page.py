@@ -40,7 +40,8 @@ class DailyPage:
     decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
     the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day, in
     words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned,
-    `drift` what is said of each check against the account's past.
+    `drift` what is said of each check against the account's past, `earned` tables of what earned the day's result and
+    that since the account opened.
     """
 
     snapshot: Snapshot
@@ -62,6 +63,7 @@ class DailyPage:
     passes: str = ""
     sleeves: tuple[Table, ...] = ()
     drift: tuple[tuple[str, str], ...] = ()
+    earned: tuple[Table, ...] = ()
 
 
 def daily_page(page: DailyPage, back: str = "") -> str:
@@ -86,6 +88,7 @@ def daily_page(page: DailyPage, back: str = "") -> str:
         orders_table(page.orders),
         fills_table("Fills of the day", page.fills),
         positions_table(page.snapshot),
+        *page.earned,
         *page.sleeves,
         *_life(page),
         findings_table(page.findings),

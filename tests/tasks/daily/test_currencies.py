@@ -29,6 +29,7 @@ from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
+from tasks.daily.earned import earned
 from tasks.daily.replay_check import reconcile
 from tasks.data.funding_rates import with_series
 from tasks.data.ingest import ingest
@@ -122,6 +123,10 @@ def test_daily_runs_a_backfill_and_a_backtest_agree_to_the_last_digit(tmp_path: 
     assert (actual.decisions, actual.orders) == (expected.decisions, expected.orders)
     assert (actual.fills, actual.entries) == (expected.fills, expected.entries)
     assert actual.snapshots == expected.snapshots
+    told = earned(on(job, days()[-1]))
+    assert told is not None
+    assert told[1].attribution.by_symbol == result.assessment.attribution.by_symbol
+    assert (told[0].unexplained, told[1].unexplained) == (0, 0)
     filling = a_dollar_job(tmp_path / "backfill")
     fill(Backfill(job=filling, start=FIRST), lambda: MARKET, PaperBroker, lambda _: None)
     own, daily = contents(filling.home), contents(job.home)

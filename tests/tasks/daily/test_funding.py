@@ -33,6 +33,7 @@ from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.daily.account_returns import flow_facts
+from tasks.daily.earned import earned
 from tasks.data.ingest import ingest
 from tasks.models.retrain import retrain
 from tasks.models.training_plan import TrainingRefused
@@ -118,6 +119,10 @@ def test_daily_runs_a_backfill_and_a_backtest_agree_to_the_last_digit(tmp_path: 
     assert (actual.decisions, actual.orders) == (expected.decisions, expected.orders)
     assert (actual.fills, actual.entries) == (expected.fills, expected.entries)
     assert actual.snapshots == expected.snapshots
+    told = earned(on(job, days()[-1]))
+    assert told is not None
+    assert told[1].attribution.by_symbol == once.assessment.attribution.by_symbol
+    assert (told[0].unexplained, told[1].unexplained) == (0, 0)
     filling = a_swap_job(tmp_path / "backfill")
     fill(Backfill(job=filling, start=FIRST), lambda: MARKET, PaperBroker, lambda _: None)
     own, daily = contents(filling.home), contents(job.home)

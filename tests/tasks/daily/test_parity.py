@@ -19,6 +19,7 @@ from strategy.account.interest_rates import FinancingTerms, RateSeries
 from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import EntryKind
+from strategy.attribution.gains import Gain
 from strategy.backtest.day_loop import Replay
 from strategy.backtest.replay import replay
 from strategy.builtin.registry import HOLD, RULES, TURBO
@@ -28,6 +29,7 @@ from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Backtest, Window, backtest
+from tasks.daily.earned import _table, earned, earned_tables
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
@@ -36,6 +38,7 @@ from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
+from tasks.report.markup import money
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import replayed, tidied
@@ -150,6 +153,51 @@ def test_daily_runs_equal_one_backtest_to_the_last_digit(lived: Lived, fresh_hom
     assert actual.fills == expected.fills
     assert actual.entries == expected.entries
     assert actual.snapshots == expected.snapshots
+
+
+@pytest.mark.parametrize("name", ["rules", "prior", "hold", "rated"])
+def test_what_earned_an_account_of_daily_runs_is_what_earned_the_backtest(
+    lived: Lived, fresh_home: Path, name: str
+) -> None:
+    found = earned(lived.jobs[name])
+    assert found is not None
+    day, whole = found
+    once = backtested(fresh_home, lived.jobs[name])
+    assert whole.attribution.by_symbol == once.assessment.attribution.by_symbol
+    assert whole.attribution.mean_exposures == once.assessment.attribution.mean_exposures
+    equities = once.net.replay.equities
+    assert whole.attribution.total.net == whole.net == equities[-1] - equities[0]
+    assert day.attribution.total.net == day.net == equities[-1] - equities[-2]
+    assert (day.unexplained, whole.unexplained) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["rules", "rated"])
+def test_the_days_of_an_account_earn_what_its_life_has_earned(lived: Lived, name: str) -> None:
+    job, days = lived.jobs[name], lived.days[name]
+    by_symbol: dict[str, Gain] = {}
+    for day in days[1:]:
+        found = earned(on(job, day))
+        assert found is not None
+        for symbol, gain in found[0].attribution.by_symbol.items():
+            by_symbol[symbol] = by_symbol.get(symbol, Gain()) + gain
+    whole = earned(job)
+    assert whole is not None
+    assert by_symbol == whole[1].attribution.by_symbol
+    assert earned(on(job, days[0])) is None
+
+
+def test_the_page_shows_the_sums_and_says_where_they_do_not_add_up(lived: Lived) -> None:
+    job = lived.jobs["rules"]
+    day, whole = earned_tables(job)
+    assert day.heading == "What earned the day, by symbol"
+    assert whole.heading == f"What earned the net result since {FIRST}, by symbol"
+    assert whole.rows[-1][0] == "All"
+    found = earned(job)
+    assert found is not None
+    assert whole.rows[-1][1] == money(found[1].net)
+    broken = _table("Broken", replace(found[1], net=found[1].net + 1))
+    assert broken.rows == ()
+    assert "which its entries do not explain" in broken.empty
 
 
 def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:

@@ -20,6 +20,7 @@ from strategy.account.state import Snapshot
 from strategy.builtin.registry import RULES
 from strategy.exit_codes import UsageError
 from tasks.daily.account_returns import account_returns, flow_facts, refused_flows
+from tasks.daily.earned import earned
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.data.ingest import ingest
@@ -261,6 +262,24 @@ def test_positions_are_transferred_at_the_close(job: Job) -> None:
     assert position.quantity == held + filled + 7
     assert flow.value == after.equity - after.unit_value == position.mark * 7
     run_day(day, open_pair)
+
+
+def test_what_is_paid_in_is_not_earned_and_what_is_earned_adds_up(job: Job) -> None:
+    deposit(job, 5_000)
+    holdings = (Holding(symbol="SHARE", quantity=Decimal(7), cost=Decimal(50)),)
+    request_flows(job.home, transfer_request(holdings, BLANK))
+    run_day(on(job, DAYS[2]), open_pair)
+    withdraw(job, Decimal(100))
+    run_day(on(job, DAYS[3]), open_pair)
+    with connect(job.home) as store:
+        flows = sum((flow.value for flow in flow_store.every(store, "daily") if flow.value is not None), Decimal(0))
+    for day in DAYS[2:4]:
+        found = earned(on(job, day))
+        assert found is not None
+        assert [part.unexplained for part in found] == [0, 0]
+    whole = found[1]
+    assert flows > 4_900
+    assert whole.attribution.total.net == whole.net == snapshot(job).equity - 10_000 - flows
 
 
 def test_a_day_that_is_repeated_books_nothing_twice(job: Job) -> None:
