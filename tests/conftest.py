@@ -48,29 +48,32 @@ import pytest  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 from testing.accounts.new_stores import stores_copied  # noqa: E402
+from testing.accounts.parsed_statements import statements_parsed_once  # noqa: E402
 
 #: The files that take longest; begun last, one of them would keep the other processes waiting. Those that wait for
 #: servers stand between those that compute, so that not all processes wait at once.
 _LONGEST = (
     *(
+        "flows/test_left_alone",
         "flows/test_prefect_ui",
-        "tasks/test_crash_at_brokers",
         "tasks/backfill/test_run",
-        "tasks/broker/test_reconciliation",
+        "tasks/test_crash_at_brokers",
     ),
     *(
-        "tasks/daily/test_parity",
-        "tasks/test_crash",
+        "tasks/broker/test_reconciliation",
         "flows/scheduling/test_server",
+        "tasks/daily/test_parity",
+        "flows/cli/operate/test_up",
+    ),
+    *(
+        "tasks/test_crash",
+        "tasks/operations/test_adopt",
+        "tasks/daily/test_passes",
         "tasks/backtest/test_walk_forward",
     ),
-    *(
-        "tasks/operations/test_adopt",
-        "flows/cli/operate/test_up",
-        "tasks/daily/test_flattening",
-        "flows/test_left_alone",
-    ),
-    *("tasks/audit/test_window", "flows/test_daily", "tasks/models/test_file_learners", "flows/test_backfill"),
+    *("test_notebooks", "tasks/daily/test_flattening", "flows/test_daily", "tasks/audit/test_window"),
+    *("tasks/test_killed_flattening", "flows/test_backfill", "flows/planning/test_api_keys", "flows/test_watchdog"),
+    *("tasks/daily/test_currencies", "strategy/training/test_planted", "tasks/models/test_file_learners"),
 )
 _RANKS = {Path(__file__).parent / f"{name}.py": rank for rank, name in enumerate(_LONGEST)}
 
@@ -145,8 +148,8 @@ def _sweep() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """New stores are copies of one; what tests how a store is made has it made anew."""
-    with stores_copied(tmp_path_factory.mktemp("store")):
+    """New stores are copies of one; what tests how a store is made has it made anew. DuckDB parses a statement once."""
+    with stores_copied(tmp_path_factory.mktemp("store")), statements_parsed_once():
         yield
 
 

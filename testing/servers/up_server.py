@@ -13,6 +13,7 @@ import psutil
 
 from flows.server.supervisor import descendants
 from flows.server.up_server import up_lock
+from testing.servers.prefect_database import put_database
 from testing.servers.prefect_server import PrefectServer, clean_environment, free_port, until
 
 TURBODMT = str(Path(sys.executable).with_name("turbodmt"))
@@ -101,6 +102,13 @@ def held_up(home: Path) -> Iterator[None]:
     """This process holds the home as a `turbodmt up` does; `note` says what it serves."""
     with up_lock(home):
         yield
+
+
+def put_home(folder: Path) -> None:
+    """Make the home of the folder's `turbodmt up`, with a database of Prefect's that is made already."""
+    home = folder / "home"
+    home.mkdir(mode=0o700, parents=True)
+    put_database(home / "prefect")
 
 
 @contextmanager

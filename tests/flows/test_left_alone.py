@@ -27,7 +27,7 @@ from testing.servers.main_site import MainSite
 from testing.servers.market_data import FakeBinance, daily_klines, midnight_ms
 from testing.servers.prefect_server import ENDED, ROOT, until
 from testing.servers.shifted_clock import ShiftedClock, shifted_clock
-from testing.servers.up_server import Up, brought_up
+from testing.servers.up_server import Up, brought_up, put_home
 
 pytestmark = pytest.mark.server
 
@@ -142,6 +142,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """One that ran for a day, was off for five scheduled ones, and is up again at three in the morning of the last."""
     folder = tmp_path_factory.mktemp("machine")
     clock, binance = shifted_clock(folder), market()
+    put_home(folder)
     with MainSite(binance, folder) as site:
         environment = {**ENVIRONMENT, **site.environment, **clock.environment}
         set_clocks(clock, binance, at(1, 0, 1))

@@ -19,7 +19,7 @@ from testing.markets.bars import SHARE, TOKEN
 from testing.servers.page_pictures import DOCS, KEEP, KEPT, shrunk, with_picture
 from testing.servers.prefect_page import HEIGHT_PX, PATIENCE_MS, WIDTH_PX, PrefectPage
 from testing.servers.prefect_server import ROOT
-from testing.servers.up_server import brought_up
+from testing.servers.up_server import brought_up, put_home
 from tests.flows.conftest import write_bars
 
 #: A halt and its end are four runs, each half a minute on a machine that is busy with others.
@@ -75,7 +75,9 @@ def page(browser: Browser, asked: Asked, tmp_path_factory: pytest.TempPathFactor
     pictures.mkdir(parents=True, exist_ok=True)
     # The bars of its files lie after the shipped bills.
     settings = {"TURBODMT_STRATEGY": "rules", "TURBODMT_FINANCING_RATE": "0.05"}
-    with brought_up(tmp_path_factory.mktemp("up"), {**settings, **SHORT}) as up:
+    folder = tmp_path_factory.mktemp("up")
+    put_home(folder)
+    with brought_up(folder, {**settings, **SHORT}) as up:
         up.await_text("Ctrl-C stops it.")
         viewport: ViewportSize = {"width": WIDTH_PX, "height": HEIGHT_PX}
         tab = browser.new_context(viewport=viewport, locale="en-US", timezone_id="UTC").new_page()

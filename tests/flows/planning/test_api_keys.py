@@ -20,6 +20,7 @@ from flows.planning.api_keys import testnet_keys as found_keys
 from flows.planning.plan import RequestRefused
 from flows.server.up_server import DemandedFrom, note
 from tasks.run.answers import DayAnswer
+from testing.servers.prefect_database import put_database
 from testing.servers.prefect_server import clean_environment, prefect_server
 from testing.servers.up_server import held_up
 
@@ -73,6 +74,7 @@ def ended(home: Path, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.mark.server
 def test_a_command_asks_the_server_that_stands_for_the_home(home: Path, tmp_path: Path) -> None:
+    put_database(tmp_path / "prefect")
     with prefect_server(tmp_path) as server, held_up(home):
         subprocess.run([sys.executable, "-c", SAVE], env=server.environment, capture_output=True, check=True)
         note(home, server.api, os.getpid(), DemandedFrom.ENVIRONMENT)

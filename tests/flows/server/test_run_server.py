@@ -14,6 +14,7 @@ from flows.server import run_server as prefect_server
 from flows.server.environment import prepare
 from flows.server.run_server import ELSEWHERE_NAMES, PrefectUnreachable, owned, serve
 from flows.server.up_server import up_lock
+from testing.servers.prefect_database import put_database
 from testing.servers.prefect_server import ROOT, clean_environment, until
 
 COMMAND = """
@@ -31,6 +32,7 @@ time.sleep(120)
 
 @pytest.mark.server
 def test_a_killed_command_leaves_no_server_behind(tmp_path: Path) -> None:
+    put_database(tmp_path / "home" / "prefect")
     command = subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(tmp_path / "home")],
         cwd=tmp_path,
