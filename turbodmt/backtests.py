@@ -25,7 +25,7 @@ from tasks.backtest.answer import (
     significance_answer,
 )
 from tasks.backtest.export import equity_table, trades_table
-from tasks.backtest.exposures import exposures
+from tasks.backtest.exposures import days_read
 from tasks.backtest.run import Backtest as Tested
 from tasks.backtest.run import Window
 from tasks.backtest.tear_sheet import tear_sheet
@@ -61,19 +61,18 @@ class Backtest:
     @property
     def equity(self) -> pd.DataFrame:
         """Return the account by day: equity, drawdown (from the highest so far), exposure and regime."""
-        return dated(equity_table(self.tested))
+        return dated(equity_table(self.tested, days_read(self.tested)))
 
     @property
     def trades(self) -> pd.DataFrame:
         """Return the fills by the day of their fill, each with its order, its reason and what was decided."""
-        table = trades_table(self.tested)
+        table = trades_table(self.tested, days_read(self.tested))
         return dated(table.assign(decided_on=pd.to_datetime(table["decided_on"])))
 
     @property
     def weights(self) -> pd.DataFrame:
         """Return the exposure to each symbol by day, decided at its close: a signed fraction of equity."""
-        columns = {symbol: exposures(self.tested.net, symbol) for symbol in self.tested.symbols}
-        return dated(pd.DataFrame({"as_of": self.tested.dates, **columns}))
+        return dated(pd.DataFrame({"as_of": self.tested.dates, **days_read(self.tested).exposures}))
 
     @property
     def stats(self) -> "pd.Series[float]":
@@ -144,12 +143,12 @@ class Backtest:
         home = self.tested.job.home
         # A home of this process alone has no page of all accounts, and no account.
         back = reports.way_back(home, target.parent) if reports.is_there(reports.index_file(home)) else ""
-        sheet = replace(tear_sheet(self.tested), live=live_section(self.tested))
+        sheet = replace(tear_sheet(self.tested, days_read(self.tested)), live=live_section(self.tested))
         return reports.write(target.parent, target.name, backtest_page(sheet, back))
 
     def plot(self) -> Picture:
         """Return the picture of the equity beside the benchmarks, the regime and the drawdown."""
-        return Picture(svg=equity_picture(replace(tear_sheet(self.tested).picture, panels=())))
+        return Picture(svg=equity_picture(replace(tear_sheet(self.tested, days_read(self.tested)).picture, panels=())))
 
     def __repr__(self) -> str:
         return f"Backtest({self._title})"

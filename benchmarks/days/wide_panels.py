@@ -1,13 +1,14 @@
-"""What import, a day and a backtest of many symbols cost: processor time, memory, and the exponent in symbols.
+"""What import, a day, a backtest and a sweep of many symbols cost: processor time, memory, the exponent in symbols.
 
-    .venv/bin/python benchmarks/days/wide_panels.py [--symbols 50 150 500] [--sessions 5000]
+    .venv/bin/python benchmarks/days/wide_panels.py [--symbols 50 150 500] [--sessions 5000] [--only backtest report]
 
 Made-up bars on weekdays from a fixed seed, as one Parquet file. Each command is a process of its own: `import` of all
 sessions but the last two; `daily` of the last but one, the account's first, which also freezes what to expect of it;
-`daily` of the last, which the file has gained since; and a `backtest` over all sessions. The strategy is `vol-target`,
-which trains nothing. Processor time counts all threads of a command, and memory is the most that it held, so that what
-else the machine does counts little. The exponent is the slope of the logarithm of processor time over that of the
-number of symbols; 1 is linear.
+`daily` of the last, which the file has gained since; a `backtest` over all sessions; the same with `--save-results`,
+whose report is weighed; and a sweep over six points. The strategy is `vol-target`, which trains nothing. `--only`
+leaves out the others, but for the import. Processor time counts all threads of a command, and memory is the most that
+it held, so that what else the machine does counts little. The exponent is the slope of the logarithm of processor time
+over that of the number of symbols; 1 is linear.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,9 @@ import pandas as pd
 
 LAST = "2018-11-30"
 STRATEGY = "vol-target"
+#: The points of the sweep.
+GRID = "target_annual_vol = [0.1, 0.15, 0.2]\nrebalance_band = [0.0, 0.005]\n"
+COMMANDS = ("import", "first day", "next day", "backtest", "report", "sweep")
 ROW = "{:>8} {:>10} {:>10} {:>10} {:>10}"
 
 
@@ -83,19 +87,23 @@ def cost(words: Sequence[str], home: Path) -> Cost:
     return Cost(processor_s=spent, wall_s=time.perf_counter() - started, peak_bytes=used.ru_maxrss * 1024)
 
 
-def measured(folder: Path, symbols: int, sessions: int) -> dict[str, Cost]:
-    """Return the cost of each command on so many symbols."""
+def measured(folder: Path, symbols: int, sessions: int, only: Sequence[str]) -> Iterator[tuple[str, Cost]]:
+    """Yield the cost of each command on so many symbols; the folder keeps what they wrote."""
     bars = made_up(symbols, sessions)
-    source, home = folder / f"{symbols}.parquet", folder / str(symbols)
+    source, home, grid = folder / f"{symbols}.parquet", folder / str(symbols), folder / "grid.toml"
     days = sorted(bars["date"].unique())[-3:]
     asked = ["--source", f"file:{source}", "--strategy", STRATEGY]
-    costs = {}
     for name, last in zip(("import", "first day", "next day"), days, strict=True):
+        if name != "import" and name not in only:
+            continue
         bars[bars["date"] <= last].to_parquet(source)
         words = ["import", str(source)] if name == "import" else ["daily", *asked, "--as-of", f"{last:%Y-%m-%d}"]
-        costs[name] = cost(words, home)
-    costs["backtest"] = cost(["backtest", *asked], home)
-    return costs
+        yield name, cost(words, home)
+    bars.to_parquet(source)
+    grid.write_text(GRID)
+    more = {"backtest": [], "report": ["--save-results", str(home / "results")], "sweep": ["--grid", str(grid)]}
+    for name in [name for name in more if name in only]:
+        yield name, cost(["backtest", *asked, *more[name]], home)
 
 
 def main() -> None:
@@ -103,15 +111,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", type=int, nargs="+", default=[50, 150, 500])
     parser.add_argument("--sessions", type=int, default=5000)
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=COMMANDS)
     given = parser.parse_args()
     found: dict[str, list[Cost]] = {}
     print(ROW.format("symbols", "command", "processor", "clock", "memory"))
     with tempfile.TemporaryDirectory() as name:
         for symbols in given.symbols:
-            for command, spent in measured(Path(name), symbols, given.sessions).items():
+            for command, spent in measured(Path(name), symbols, given.sessions, given.only):
                 found.setdefault(command, []).append(spent)
                 cells = f"{spent.processor_s:.1f} s", f"{spent.wall_s:.1f} s", f"{spent.peak_bytes / 1e9:.2f} GB"
                 print(ROW.format(symbols, command, *cells), flush=True)
+            report = Path(name) / str(symbols) / "results" / "report.html"
+            if report.exists():
+                print(f"{symbols} symbols: the report has {report.stat().st_size / 1e6:.1f} MB")
     for command, costs in found.items() if len(given.symbols) > 1 else ():
         slope = np.polyfit(np.log(given.symbols), np.log([each.processor_s for each in costs]), 1)[0]
         print(f"{command}: exponent of processor time in symbols {slope:.2f}")

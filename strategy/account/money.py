@@ -2,7 +2,10 @@
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
+import numpy as np
+
 from strategy.exit_codes import UsageError
+from strategy.market.bars import FloatArray
 
 #: Twelve decimals hold a 1e-8 price times a 1e-4 lot; the ledger's DECIMAL(38, 12) columns hold the same.
 QUANTUM = Decimal("1e-12")
@@ -10,8 +13,10 @@ QUANTUM = Decimal("1e-12")
 #: cheap tokens.
 LARGEST = Decimal("1e26")
 _LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
-#: The context's own method: the values' takes its context by keyword, and then twice as long.
-_quantize = _LEDGER.quantize
+#: The context's own methods: the values' take their context by keyword, and then twice as long.
+_quantize, _scaleb = _LEDGER.quantize, _LEDGER.scaleb
+#: What `exact_all` counts prices in, the quanta of each, and the largest count.
+_FINEST, _QUANTA_EACH, _FIFTEEN_DIGITS = 1e8, 10**4, 1e15
 
 
 def exact(value: float) -> Decimal:
@@ -26,6 +31,25 @@ def exact(value: float) -> Decimal:
     if not number.is_finite():
         raise ValueError(f"{value} cannot become money: it is not finite")
     return quantised(number)
+
+
+def exact_all(values: FloatArray) -> list[Decimal]:
+    """Return what `exact` gives of each value, (T,), several times as fast where they have up to eight decimals.
+
+    Raises ValueError if one is not finite.
+
+    >>> exact_all(np.array([0.1, 1 / 3]))
+    [Decimal('0.100000000000'), Decimal('0.333333333333')]
+    """
+    counts = np.rint(values * _FINEST)
+    # A decimal of up to fifteen digits is the only one of so few that is next to its float: it is what that prints as.
+    short = (counts > 0) & (counts < _FIFTEEN_DIGITS) & (counts / _FINEST == values)
+    return [
+        _scaleb(Decimal(count * _QUANTA_EACH), -12) if known else exact(value)
+        for known, count, value in zip(
+            short.tolist(), np.where(short, counts, 0).astype(np.int64).tolist(), values.tolist(), strict=True
+        )
+    ]
 
 
 def quantised(value: Decimal) -> Decimal:

@@ -1,17 +1,21 @@
 """Quotes of an account: prices, factor changes and volumes, by date and symbol."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from strategy.account.money import exact
-from strategy.market.bars import Bars
+from strategy.account.money import exact, exact_all
+from strategy.market.bars import Bars, FloatArray
 
 #: Relative change of the adjustment factor below which it is the rounding of a vendor's prices, not an event.
 FACTOR_NOISE = 1e-5
+#: Prices from here on, as floats, have no more than twelve decimals.
+_FEW_DECIMALS = 1e5
 
 
 UNCHANGED = exact(1.0)
@@ -22,8 +26,7 @@ class Quote:
     """One closed bar as the account sees it: raw open and close, and its factor over the previous bar's factor.
 
     `volume` is in units; None if unknown, as for an index or a currency. `volatility` is the daily one up to the bar
-    before: NaN if that had too few bars before it, None if nobody asked for it. `near_close` is the float next to the
-    close.
+    before: NaN if that had too few bars before it, None if nobody asked for it.
     """
 
     open: Decimal
@@ -31,11 +34,119 @@ class Quote:
     factor_change: Decimal = Decimal(1)
     volume: float | None = None
     volatility: float | None = None
-    near_close: float = field(init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        """Convert the close once: the accounts of a backtest share their quotes."""
-        object.__setattr__(self, "near_close", float(self.close))
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QuoteRow:
+    """The quotes of a day by column of an account's symbols: closes are None, and those `near` them NaN, without a bar.
+
+    `changed` are the columns whose adjustment factor changed. `quote` gives the quote of a column, None without a bar.
+    """
+
+    closes: Sequence[Decimal | None]
+    near: Sequence[float]
+    changed: Sequence[int]
+    quote: Callable[[int], Quote | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QuotePanel:
+    """The bars of S symbols on T days as columns, from which quotes are made when they are read.
+
+    `closes` are by day and symbol, None without a bar; the floats `near` them, NaN without one, `opens`, `changes` of
+    the adjustment factor and `volumes` are (T, S). `volatility` before each bar, (T,), is by the columns asked for.
+    """
+
+    columns: Mapping[str, int]
+    closes: Sequence[Sequence[Decimal | None]]
+    near: FloatArray
+    opens: FloatArray
+    changes: FloatArray
+    volumes: FloatArray
+    volatility: Mapping[int, FloatArray]
+
+    def made(self, row: int, column: int, close: Decimal) -> Quote:
+        """Return the quote of a bar with this close."""
+        change, volume = float(self.changes[row, column]), float(self.volumes[row, column])
+        volatility = self.volatility.get(column)
+        return Quote(
+            open=exact(float(self.opens[row, column])),
+            close=close,
+            factor_change=UNCHANGED if change == 1.0 else exact(change),
+            # Vendors write 0 where they have no volume.
+            volume=volume if volume > 0 else None,
+            volatility=None if volatility is None else float(volatility[row]),
+        )
+
+
+class DayQuotes(Mapping[str, Quote]):
+    """The quotes of a day by symbol, each made when it is first read."""
+
+    __slots__ = ("_made", "_panel", "_row")
+
+    def __init__(self, panel: QuotePanel, row: int) -> None:
+        self._panel, self._row = panel, row
+        self._made: dict[int, Quote] = {}
+
+    def __getitem__(self, symbol: str) -> Quote:
+        quote = self._at(self._panel.columns[symbol])
+        if quote is None:
+            raise KeyError(symbol)
+        return quote
+
+    def __contains__(self, symbol: object) -> bool:
+        column = self._panel.columns.get(symbol) if isinstance(symbol, str) else None
+        return column is not None and self._panel.closes[self._row][column] is not None
+
+    def __iter__(self) -> Iterator[str]:
+        closes = self._panel.closes[self._row]
+        return (symbol for symbol, column in self._panel.columns.items() if closes[column] is not None)
+
+    def __len__(self) -> int:
+        return sum(close is not None for close in self._panel.closes[self._row])
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def _at(self, column: int) -> Quote | None:
+        made = self._made.get(column)
+        if made is None:
+            close = self._panel.closes[self._row][column]
+            if close is not None:
+                made = self._made[column] = self._panel.made(self._row, column, close)
+        return made
+
+    def by_column(self, symbols: tuple[str, ...]) -> QuoteRow:
+        """Return the quotes by column of these symbols."""
+        panel, row = self._panel, self._row
+        closes, near = panel.closes[row], panel.near[row].tolist()
+        changed = np.flatnonzero(panel.changes[row] != 1.0).tolist()
+        if tuple(panel.columns) == symbols:
+            return QuoteRow(closes=closes, near=near, changed=changed, quote=self._at)
+        columns = [panel.columns.get(symbol) for symbol in symbols]
+        return QuoteRow(
+            closes=[None if column is None else closes[column] for column in columns],
+            near=[math.nan if column is None else near[column] for column in columns],
+            changed=[place for place, column in enumerate(columns) if column in changed],
+            quote=lambda place: self.get(symbols[place]),
+        )
+
+
+def quote_row(quotes: Mapping[str, Quote], symbols: tuple[str, ...]) -> QuoteRow:
+    """Return the quotes of a day by column of these symbols."""
+    return quotes.by_column(symbols) if isinstance(quotes, DayQuotes) else _by_column(quotes, symbols)
+
+
+def _by_column(quotes: Mapping[str, Quote], symbols: tuple[str, ...]) -> QuoteRow:
+    found = [quotes.get(symbol) for symbol in symbols]
+    return QuoteRow(
+        closes=[None if quote is None else quote.close for quote in found],
+        near=[math.nan if quote is None else float(quote.close) for quote in found],
+        changed=[
+            column for column, quote in enumerate(found) if quote is not None and quote.factor_change is not UNCHANGED
+        ],
+        quote=found.__getitem__,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,34 +160,68 @@ class QuotesByDate:
         return self.quotes.get(as_of, {})
 
 
-def quotes_by_date(bars: Mapping[str, Bars], first: date, last: date) -> QuotesByDate:
-    """Return the quotes of all bars dated `first` to `last`, both included."""
-    quotes: dict[date, dict[str, Quote]] = {}
-    for symbol in sorted(bars):
-        for day, quote in _quotes(bars[symbol], first, last):
-            quotes.setdefault(day, {})[symbol] = quote
-    return QuotesByDate(quotes=quotes)
+def quotes_by_date(
+    bars: Mapping[str, Bars], first: date, last: date, volatility: Mapping[str, FloatArray] | None = None
+) -> QuotesByDate:
+    """Return the quotes of all bars dated `first` to `last`, both included.
+
+    `volatility` is the daily one up to the bar before each, (T,), of the symbols that it is asked of.
+    """
+    symbols = sorted(bars)
+    span = {symbol: _rows(bars[symbol], first, last) for symbol in symbols}
+    opened = {symbol: bars[symbol].open_time[rows].astype("datetime64[D]") for symbol, rows in span.items()}
+    days = np.unique(np.concatenate(list(opened.values()))) if opened else np.array([], dtype="datetime64[D]")
+    shape = len(days), len(symbols)
+    near, opens, volumes = np.full((3, *shape), np.nan)
+    changes, asked = np.ones(shape), {}
+    closes: list[list[Decimal | None]] = []
+    for column, symbol in enumerate(symbols):
+        series, rows, at = bars[symbol], span[symbol], np.searchsorted(days, opened[symbol])
+        exactly = exact_all(series.close[rows])
+        near[at, column], opens[at, column] = _near(series.close[rows], exactly), series.open[rows]
+        changes[at, column], volumes[at, column] = _changes(series)[rows], series.volume[rows]
+        if volatility is not None and symbol in volatility:
+            asked[column] = np.full(len(days), np.nan)
+            asked[column][at] = volatility[symbol][rows]
+        closes.append(_placed(exactly, at, len(days)))
+    panel = QuotePanel(
+        columns={symbol: column for column, symbol in enumerate(symbols)},
+        closes=list(zip(*closes, strict=True)),
+        near=near,
+        opens=opens,
+        changes=changes,
+        volumes=volumes,
+        volatility=asked,
+    )
+    dates: list[date] = days.tolist()
+    return QuotesByDate(quotes={day: DayQuotes(panel, row) for row, day in enumerate(dates)})
 
 
-def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
+def _rows(bars: Bars, first: date, last: date) -> slice:
     start = int(np.searchsorted(bars.open_time, np.datetime64(first, "us")))
-    stop = int(np.searchsorted(bars.open_time, np.datetime64(last, "us"), side="right"))
+    return slice(start, int(np.searchsorted(bars.open_time, np.datetime64(last, "us"), side="right")))
+
+
+def _changes(bars: Bars) -> FloatArray:
+    """Return the changes of the adjustment factor, (T,); 1 where it is the same but for rounding."""
     changes = np.ones(len(bars))
     changes[1:] = bars.factor[1:] / bars.factor[:-1]
     changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
-    rows = slice(start, stop)
-    days: list[date] = bars.open_time[rows].astype("datetime64[D]").tolist()
-    numbers = (column[rows].tolist() for column in (bars.open, bars.close, changes, bars.volume))
-    return [
-        (
-            day,
-            Quote(
-                open=exact(opened),
-                close=exact(closed),
-                factor_change=UNCHANGED if change == 1.0 else exact(change),
-                # Vendors write 0 where they have no volume.
-                volume=volume if volume > 0 else None,
-            ),
-        )
-        for day, opened, closed, change, volume in zip(days, *numbers, strict=True)
-    ]
+    return changes
+
+
+def _near(values: FloatArray, exactly: Sequence[Decimal]) -> FloatArray:
+    """Return the floats next to exact values: the values themselves, unless these have more than twelve decimals."""
+    if np.all((values >= _FEW_DECIMALS) | (np.rint(values * 1e8) / 1e8 == values)):
+        return values
+    return np.array([float(value) for value in exactly])
+
+
+def _placed(values: Sequence[Decimal], at: NDArray[np.intp], count: int) -> list[Decimal | None]:
+    """Return the values at their places among so many, None elsewhere."""
+    if len(values) == count:
+        return list(values)
+    placed: list[Decimal | None] = [None] * count
+    for place, value in zip(at.tolist(), values, strict=True):
+        placed[place] = value
+    return placed

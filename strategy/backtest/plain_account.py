@@ -15,7 +15,7 @@ from decimal import Decimal
 from strategy.account.money import exact, quantised
 from strategy.account.orders import OPEN_STATES, Side, Target, order_quantity, too_small
 from strategy.account.paper_fills import VOLUME_SHARE, fill_at_open, impact_share
-from strategy.account.quotes import UNCHANGED, Quote, QuotesByDate
+from strategy.account.quotes import UNCHANGED, Quote, QuoteRow, QuotesByDate, quote_row
 from strategy.account.state import Entry, EntryKind
 from strategy.backtest.clear_days import LEAST_EQUITY, LEAST_HELD, MOST_HELD, ClearDays
 from strategy.backtest.day_loop import REPLAY, AccountState, Leg, Replay, opening, settle_day
@@ -96,7 +96,7 @@ class PlainAccount:
 
     def advance(self, row: int, as_of: date, today: Mapping[str, Quote]) -> None:
         """Settle the day if it is not the first, and decide it; `row` is its row in the days that are followed."""
-        quotes = [today.get(symbol) for symbol in self.symbols]
+        quotes = quote_row(today, self.symbols)
         closes = self.records.closes
         if closes and (as_of <= closes[-1].as_of or (as_of >= self.first_over and self._is_over(as_of))):
             self._settle_by_value(as_of, today)
@@ -140,11 +140,11 @@ class PlainAccount:
                 total += cash
         self.cash += total
 
-    def _apply_factors(self, as_of: date, quotes: Sequence[Quote | None]) -> None:
+    def _apply_factors(self, as_of: date, quotes: QuoteRow) -> None:
         """Add the units of splits and reinvested dividends."""
-        for column in self.held:
-            quote = quotes[column]
-            if quote is None or quote.factor_change is UNCHANGED or quote.factor_change == 1:
+        for column in quotes.changed:
+            quote = quotes.quote(column) if self.quantities[column] else None
+            if quote is None or quote.factor_change == 1:
                 continue
             added = quantised(self.quantities[column] * (quote.factor_change - 1))
             if added:
@@ -164,13 +164,13 @@ class PlainAccount:
             self.held = [column for column, quantity in enumerate(self.quantities) if quantity]
             self.stale = {column: day for column, day in self.stale.items() if self.quantities[column]}
 
-    def _fill_orders(self, as_of: date, quotes: Sequence[Quote | None]) -> None:
+    def _fill_orders(self, as_of: date, quotes: QuoteRow) -> None:
         """Fill the open orders of symbols with a bar."""
         waiting: list[PlannedOrder] = []
         changed: dict[int, Decimal] = {}
         for order in self.open:
             column = order.plan.column
-            quote = quotes[column]
+            quote = quotes.quote(column)
             if quote is None:
                 waiting.append(order)
                 continue
@@ -211,17 +211,18 @@ class PlainAccount:
         self.cash -= fill.paid + fill.fee
         return fill.signed_quantity
 
-    def _mark(self, quotes: Sequence[Quote | None]) -> None:
+    def _mark(self, quotes: QuoteRow) -> None:
         """Mark the positions at the closes, and compute the equity."""
         marks, values, total = self.marks.copy(), self.values, _ZERO
         quantities, near_marks, stale = self.quantities, self.near_marks, {}
+        closes, near = quotes.closes, quotes.near
         for column in self.held:
-            quote = quotes[column]
-            if quote is None:
+            close = closes[column]
+            if close is None:
                 stale[column] = self.stale.get(column, self.records.closes[-1].as_of)
             else:
-                marks[column], near_marks[column] = quote.close, quote.near_close
-                values[column] = quantised(quantities[column] * quote.close)
+                marks[column], near_marks[column] = close, near[column]
+                values[column] = quantised(quantities[column] * close)
             total += values[column]
         self.marks, self.stale = marks, stale
         self.equity = self.cash + total
@@ -268,16 +269,16 @@ class PlainAccount:
             Close(as_of, self.cash, equity, drawdown, self.held, self.quantities, self.marks, self.stale)
         )
 
-    def _plan(self, row: int, quotes: Sequence[Quote | None]) -> None:
+    def _plan(self, row: int, quotes: QuoteRow) -> None:
         """Decide the day, and plan its orders as `plan_order` does."""
         near_equity, equity, as_of = float(self.equity), self.equity, self.days.dates[row]
         for column, exposure in enumerate(self._decide(row, near_equity)):
             if exposure is None:
                 continue
-            quote = quotes[column]
-            if quote is None:
+            mark = quotes.closes[column]
+            if mark is None:
                 raise KeyError(self.symbols[column])
-            held, mark, asked = self.quantities[column], quote.close, exact(exposure)
+            held, asked = self.quantities[column], exact(exposure)
             change = quantised(asked * equity / (mark * _ONE)) - held
             if not change:
                 continue
@@ -293,7 +294,7 @@ class PlainAccount:
                 mark=mark,
                 target=Target(instrument=instrument, exposure=asked, mark=mark, held=held) if small else None,
                 equity=equity,
-                most=abs(exposure * near_equity / quote.near_close) + abs(self.units[column]),
+                most=abs(exposure * near_equity / quotes.near[column]) + abs(self.units[column]),
             )
             order = PlannedOrder(plan)
             self.records.orders.append(order)

@@ -1,6 +1,6 @@
 """Records of plain days, and the values that are built from them when somebody reads them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -218,20 +218,42 @@ class Records:
             ),
         )
 
-    def _snapshots(self) -> list[Snapshot]:
+    def days(self) -> Iterator[tuple[Snapshot, Sequence[Decision]]]:
+        """Yield the snapshot and the decisions of each day."""
+        return zip(self._each_snapshot(), map(_decisions, self.decisions), strict=True)
+
+    def _each_snapshot(self) -> Iterator[Snapshot]:
         before = [None, *(close.as_of for close in self.closes[:-1])]
-        return [close.snapshot(self.symbols, day) for close, day in zip(self.closes, before, strict=True)]
+        return (close.snapshot(self.symbols, day) for close, day in zip(self.closes, before, strict=True))
+
+    def _snapshots(self) -> list[Snapshot]:
+        return list(self._each_snapshot())
 
     def _decisions(self) -> list[Decision]:
-        return [
-            decision for day in self.decisions for decision in (day.values if isinstance(day, PlainDecision) else day)
-        ]
+        return [decision for day in self.decisions for decision in _decisions(day)]
 
     def _traded(self) -> dict[date, Decimal]:
         traded: dict[date, Decimal] = {}
         for fill in self.fills:
             traded[fill.as_of] = traded.get(fill.as_of, _ZERO) + fill.quantity * fill.price * _ONE
         return traded
+
+
+def _decisions(day: PlainDecision | tuple[Decision, ...]) -> tuple[Decision, ...]:
+    return day.values if isinstance(day, PlainDecision) else day
+
+
+def days_of(replayed: Replay) -> Iterator[tuple[Snapshot, Sequence[Decision]]]:
+    """Yield the snapshot and the decisions of each day; where there are records, each day is built and not kept."""
+    curve = replayed.curve
+    if isinstance(curve, RecordedCurve):
+        yield from curve.records.days()
+        return
+    decided: dict[date, list[Decision]] = {}
+    for decision in replayed.decisions:
+        decided.setdefault(decision.as_of, []).append(decision)
+    for snapshot in replayed.snapshots:
+        yield snapshot, tuple(decided.get(snapshot.account.as_of, ()))
 
 
 def _fill(fill: PlainFill | Fill) -> Fill:

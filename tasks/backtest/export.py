@@ -14,11 +14,10 @@ from storage.models import saved_backtests
 from storage.models.saved_backtests import SavedBacktest
 from strategy.backtest.day_loop import turnovers
 from strategy.evaluation.metrics import drawdowns
-from tasks.backtest.exposures import decisions, exposures, regimes
+from tasks.backtest.exposures import DaysRead, days_read
 from tasks.backtest.measured import cash_of, days_per_year, equity_of
 from tasks.backtest.run import Backtest
 from tasks.backtest.tear_sheet import tear_sheet
-from tasks.backtest.trade_reasons import trade_reasons
 from tasks.performance.run_record import FILE, RunRecord
 from tasks.report.backtest_page import LiveSection, backtest_page
 from tasks.run.trial_key import account_version, configuration
@@ -46,9 +45,10 @@ def save(tested: Backtest, folder: Path, at: datetime, live: LiveSection | None 
     Record where the report lies, too, as saved `at` the instant: the page of all accounts links to it. `live` is what
     the report says of live accounts; None leaves it out. Raises StoreError.
     """
-    equity = reports.write_table(folder, "equity.parquet", equity_table(tested))
-    trades = reports.write_table(folder, "trades.parquet", trades_table(tested))
-    page = backtest_page(replace(tear_sheet(tested), live=live), reports.way_back(tested.job.home, folder))
+    read = days_read(tested)
+    equity = reports.write_table(folder, "equity.parquet", equity_table(tested, read))
+    trades = reports.write_table(folder, "trades.parquet", trades_table(tested, read))
+    page = backtest_page(replace(tear_sheet(tested, read), live=live), reports.way_back(tested.job.home, folder))
     report = reports.write(folder, reports.BACKTEST, page)
     with connect(tested.job.home) as store:
         saved_backtests.record(store, _saved(tested, report, at))
@@ -99,34 +99,33 @@ def _saved(tested: Backtest, report: Path, at: datetime) -> SavedBacktest:
     )
 
 
-def equity_table(tested: Backtest) -> pd.DataFrame:
+def equity_table(tested: Backtest, read: DaysRead) -> pd.DataFrame:
     """Return one row per account day, no nulls: as_of, equity, drawdown (from the highest so far), exposure, regime.
 
     The exposure is the one decided at the close and traded at the next open: signed for one symbol; with several it is
     gross, and `exposure_<SYMBOL>` is signed.
     """
     equity = np.array([float(equity) for equity in tested.net.replay.equities])
-    aimed = {symbol: exposures(tested.net, symbol) for symbol in tested.symbols}
+    aimed = read.exposures
     table = pd.DataFrame({"as_of": tested.dates, "equity": equity, "drawdown": drawdowns(equity)})
     if len(tested.symbols) == 1:
         table["exposure"] = aimed[tested.symbols[0]]
     else:
-        table["exposure"] = [sum(abs(value) for value in values) for values in zip(*aimed.values(), strict=True)]
-        for symbol, values in aimed.items():
-            table[f"exposure_{symbol}"] = values
-    table["regime"] = regimes(tested)
+        by_symbol = [values.tolist() for values in aimed.values()]
+        table["exposure"] = [sum(abs(value) for value in values) for values in zip(*by_symbol, strict=True)]
+        of_symbols = pd.DataFrame({f"exposure_{symbol}": values for symbol, values in aimed.items()})
+        table = pd.concat([table, of_symbols], axis=1)
+    table["regime"] = read.regimes
     return table
 
 
-def trades_table(tested: Backtest) -> pd.DataFrame:
+def trades_table(tested: Backtest, read: DaysRead) -> pd.DataFrame:
     """Return one row per fill, with its order's reason and its decision's inputs; money and quantities as float64."""
-    decided = decisions(tested.net)
     orders = {order.order_id: order for order in tested.net.replay.orders}
-    reasons = trade_reasons(tested.net.replay, tested.job.policy.limits)
     rows = []
     for fill in tested.net.replay.fills:
         order = orders.get(fill.order_id)
-        decision = decided.get((order.as_of, order.symbol)) if order else None
+        decision = read.decisions.get(fill.order_id)
         rows.append(
             {
                 "as_of": fill.as_of,
@@ -140,7 +139,7 @@ def trades_table(tested: Backtest) -> pd.DataFrame:
                 "regime": decision.regime if decision else None,
                 "signal": decision.signal if decision else None,
                 "exposure": decision.exposure if decision else None,
-                "reason": reasons[fill.order_id],
+                "reason": read.reasons[fill.order_id],
                 "order_id": fill.order_id,
             }
         )

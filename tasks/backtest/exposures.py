@@ -1,43 +1,86 @@
-"""Target exposures and regimes of a backtested account, day by day."""
+"""The days of a backtested account read once: target exposures, regimes, and the reasons of its trades."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
+from strategy.account.orders import Order
+from strategy.account.state import Snapshot
+from strategy.backtest.day_loop import Replay
+from strategy.backtest.plain_records import days_of
+from strategy.market.bars import FloatArray
 from strategy.portfolio.decision import Decision, Status
 from strategy.signals.regime import Regime
-from tasks.backtest.run import Backtest, Tested
+from tasks.backtest.run import Backtest
+from tasks.backtest.trade_reasons import CLOSED, moved, trade_reason
 
 
-def exposures(tested: Tested, symbol: str) -> list[float]:
-    """Return the exposure decided at each day's close; on a day without a session, the last one decided before.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DaysRead:
+    """What the files and the report of a backtest read of the days of its net account.
 
-    Where nothing is decided (warming up, stale, bought once and kept) it is the exposure held.
+    `exposures` (T,) by symbol are those decided at each close; on a day without a session, the last one decided before;
+    where nothing is decided (warming up, stale, bought once and kept), the one held. `regimes` are by day those of most
+    symbols, Neutral on a tie or where none is known. `decisions` and `reasons` are those of the trades, by order id; a
+    trade without an order, which closes a delisted position, has no decision.
     """
-    decided = decisions(tested)
+
+    exposures: Mapping[str, FloatArray]
+    regimes: tuple[str, ...]
+    decisions: Mapping[str, Decision]
+    reasons: Mapping[str, str]
+
+
+def days_read(tested: Backtest) -> DaysRead:
+    """Return what is read of the days, each of which is built but once, and then forgotten."""
+    replayed, limits = tested.net.replay, tested.job.policy.limits
+    aimed = np.zeros((len(replayed.dates), len(tested.symbols)))
+    regimes, decisions, reasons = [], {}, {}
+    traded = _traded(replayed)
+    for row, (snapshot, decided) in enumerate(days_of(replayed)):
+        by_symbol = {decision.symbol: decision for decision in decided}
+        aimed[row] = _aimed(tested.symbols, by_symbol, snapshot, aimed[row - 1] if row else None)
+        regimes.append(_winner(Counter(decision.regime for decision in decided if decision.regime is not None)))
+        orders = traded.get(snapshot.account.as_of, ())
+        together = moved(decided, snapshot) if orders else 0.0
+        for order in orders:
+            decision = decisions[order.order_id] = by_symbol[order.symbol]
+            reasons[order.order_id] = trade_reason(order, decision, snapshot, together, limits)
+    return DaysRead(
+        exposures={symbol: aimed[:, column].copy() for column, symbol in enumerate(tested.symbols)},
+        regimes=tuple(regimes),
+        decisions=decisions,
+        reasons={fill.order_id: reasons.get(fill.order_id, CLOSED) for fill in replayed.fills},
+    )
+
+
+def _traded(replayed: Replay) -> dict[date, list[Order]]:
+    """Return the orders that traded, by the day on which they were decided."""
+    filled = {fill.order_id for fill in replayed.fills}
+    found: dict[date, list[Order]] = {}
+    for order in replayed.orders:
+        if order.order_id in filled:
+            found.setdefault(order.as_of, []).append(order)
+    return found
+
+
+def _aimed(
+    symbols: Sequence[str], decided: Mapping[str, Decision], snapshot: Snapshot, before: FloatArray | None
+) -> list[float]:
+    """Return the exposures of a day, (S,), given those of the day before; None on the first."""
     aimed: list[float] = []
-    for snapshot in tested.replay.snapshots:
-        decision = decided[snapshot.account.as_of, symbol]
+    for column, symbol in enumerate(symbols):
+        decision = decided[symbol]
         if decision.exposure is not None:
             aimed.append(decision.exposure)
-        elif decision.status is Status.NO_SESSION and aimed:
-            aimed.append(aimed[-1])
+        elif decision.status is Status.NO_SESSION and before is not None:
+            aimed.append(float(before[column]))
         else:
             aimed.append(snapshot.exposure(symbol))
     return aimed
-
-
-def decisions(tested: Tested) -> dict[tuple[date, str], Decision]:
-    """Return the decisions by day and symbol."""
-    return {(decision.as_of, decision.symbol): decision for decision in tested.replay.decisions}
-
-
-def regimes(tested: Backtest) -> list[str]:
-    """Return the regime of each account day: that of most symbols; Neutral on a tie or where none is known."""
-    votes: dict[date, Counter[str]] = {day: Counter() for day in tested.dates}
-    for decision in tested.net.replay.decisions:
-        if decision.regime is not None:
-            votes[decision.as_of][decision.regime] += 1
-    return [_winner(votes[day]) for day in tested.dates]
 
 
 def _winner(votes: Counter[str]) -> str:

@@ -21,10 +21,9 @@ from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
 from tasks.backtest.answer import audit_in_words, audit_of
-from tasks.backtest.exposures import exposures, regimes
+from tasks.backtest.exposures import DaysRead
 from tasks.backtest.measured import cash_of
 from tasks.backtest.run import Backtest, Tested
-from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.performance.tables import attribution_tables, risk_lines, risk_tables
 from tasks.pictures.stacked_areas import Stack, stack_picture, weight_lines
@@ -44,23 +43,22 @@ from tasks.strategies.binding import in_full
 FEWEST_ROLLING_DAYS = 21
 
 
-def tear_sheet(tested: Backtest) -> BacktestPage:
+def tear_sheet(tested: Backtest, read: DaysRead) -> BacktestPage:
     """Return the content of the report on a backtest."""
     job = tested.job
     measured = (tested.gross, tested.net, tested.net_2x_cost, *tested.benchmarks.values())
-    reasons = trade_reasons(tested.net.replay, job.policy.limits)
     returns = _returns(tested)
     return BacktestPage(
         strategy=str(job.policy.strategy),
         symbols=tested.symbols,
         facts=_facts(tested),
         measured=tuple(Measured(label=backtest.label, metrics=backtest.metrics) for backtest in measured),
-        picture=replace(_picture(tested), panels=_panels(tested)),
+        picture=replace(_picture(tested, read), panels=_panels(tested, read)),
         evidence=evidence(tested.robustness) if tested.robustness else (),
         returns=returns,
         spread=_spread(tested, returns) if returns else (),
         folds=tuple(map(_fold, tested.folds)),
-        trades=tuple(Trade(fill=fill, reason=reasons[fill.order_id]) for fill in tested.net.replay.fills),
+        trades=tuple(Trade(fill=fill, reason=read.reasons[fill.order_id]) for fill in tested.net.replay.fills),
         warnings=(*_unaudited(tested), *(remark for remark in tested.warnings if remark not in tested.bar_warnings)),
         bar_warnings=tested.bar_warnings,
         would_halt_on=tested.would_halt_on,
@@ -80,7 +78,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         attribution=attribution_tables(tested.assessment),
         risk=risk_lines(tested.assessment, tested.net.metrics),
         risk_tables=risk_tables(tested.assessment),
-        weights=_weights(tested),
+        weights=_weights(tested, read),
     )
 
 
@@ -98,7 +96,7 @@ def _unaudited(tested: Backtest) -> tuple[str, ...]:
     return (audit_in_words(tested.job.policy.strategy.version, state, by),)
 
 
-def _picture(tested: Backtest) -> EquityPicture:
+def _picture(tested: Backtest, read: DaysRead) -> EquityPicture:
     """Return the net equity of the subject against its benchmarks, with its drawdown and the regime of each day."""
     subject = str(tested.job.policy.strategy)
     lines = {f"{subject}, net": tested.net, **tested.benchmarks}
@@ -107,16 +105,16 @@ def _picture(tested: Backtest) -> EquityPicture:
         dates=tested.dates,
         lines=tuple(Line(label=label, values=tuple(_equity(backtest).tolist())) for label, backtest in lines.items()),
         drawdown=tuple(drawdowns(_equity(tested.net)).tolist()),
-        regimes=tuple(regimes(tested)),
+        regimes=read.regimes,
         regimes_of=tested.symbols[0] if len(tested.symbols) == 1 else "most symbols",
     )
 
 
-def _panels(tested: Backtest) -> tuple[Panel, ...]:
+def _panels(tested: Backtest, read: DaysRead) -> tuple[Panel, ...]:
     """Return the panels: rolling Sharpe ratio and volatility beside the first benchmark's, beta, exposure, turnover."""
     days_per_year = _days_per_year(tested)
     lookback = min(days_per_year // 2, len(tested.dates) // 4)
-    held = _exposure_panels(tested)
+    held = _exposure_panels(tested, read)
     if lookback < FEWEST_ROLLING_DAYS:
         return held
     accounts = {"net": tested.net, **dict(list(tested.benchmarks.items())[:1])}
@@ -147,9 +145,9 @@ def _lines(values: Mapping[str, FloatArray]) -> tuple[Line, ...]:
     return tuple(_line(label, path) for label, path in values.items())
 
 
-def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
+def _exposure_panels(tested: Backtest, read: DaysRead) -> tuple[Panel, ...]:
     """Return the signed exposure, and the gross one if longs and shorts were ever held together."""
-    signed_by_symbol = np.array([exposures(tested.net, symbol) for symbol in tested.symbols])
+    signed_by_symbol = np.array([read.exposures[symbol] for symbol in tested.symbols])
     net, gross = signed_by_symbol.sum(axis=0), np.abs(signed_by_symbol).sum(axis=0)
     signed = Panel(heading="Exposure, long less short", lines=(_line("exposure", net),), level=0.0)
     if np.allclose(np.abs(net), gross):
@@ -157,11 +155,11 @@ def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
     return (signed, Panel(heading="Exposure, long and short together", lines=(_line("gross", gross),), level=0.0))
 
 
-def _weights(tested: Backtest) -> LivePicture | None:
+def _weights(tested: Backtest, read: DaysRead) -> LivePicture | None:
     """Return the exposure to each of several symbols, decided at each close; that to a single one is a panel."""
     if len(tested.symbols) < 2 or len(tested.dates) < 2:
         return None
-    lines = weight_lines({symbol: exposures(tested.net, symbol) for symbol in tested.symbols})
+    lines = weight_lines(read.exposures)
     return stack_picture(Stack(title="Weights, decided at the close", dates=tested.dates, lines=lines))
 
 

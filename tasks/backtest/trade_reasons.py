@@ -1,36 +1,34 @@
 """Reasons for the trades of a backtest: the inputs of each decision, and what it changed."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable
 from decimal import Decimal
 
+from strategy.account.orders import Order
 from strategy.account.state import Snapshot
-from strategy.backtest.day_loop import Replay
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.risk_limits import RiskLimits
 
+#: The reason of a trade without an order.
+CLOSED = "delisted: closed at the last published close"
 
-def trade_reasons(replay: Replay, limits: RiskLimits) -> dict[str, str]:
-    """Return one sentence per trade, by order id.
+
+def trade_reason(order: Order, decision: Decision, snapshot: Snapshot, moved: float, limits: RiskLimits) -> str:
+    """Return why an order traded, in one sentence; `moved` is how far all decisions of its day move the exposures.
 
     It gives regime, signal, volatility and drawdown at the decision, the exposure held and the one decided, then the
-    limit that cut it, if any. A trade without an order closes a delisted position.
+    limit that cut it, if any.
     """
-    snapshots = {snapshot.account.as_of: snapshot for snapshot in replay.snapshots}
-    decisions = {(decision.as_of, decision.symbol): decision for decision in replay.decisions}
-    orders = {order.order_id: order for order in replay.orders}
-    moved = _moved(decisions, snapshots)
-    reasons = {}
-    for fill in replay.fills:
-        order = orders.get(fill.order_id)
-        if order is None:
-            reasons[fill.order_id] = "delisted: closed at the last published close"
-            continue
-        decision, snapshot = decisions[order.as_of, order.symbol], snapshots[order.as_of]
-        parts = [_seen(decision, snapshot), decision.reason, order.reason]
-        parts.append(_cut(decision, snapshot, moved[order.as_of], limits))
-        reasons[fill.order_id] = "; ".join(part for part in parts if part)
-    return reasons
+    parts = [_seen(decision, snapshot), decision.reason, order.reason, _cut(decision, snapshot, moved, limits)]
+    return "; ".join(part for part in parts if part)
+
+
+def moved(decided: Iterable[Decision], snapshot: Snapshot) -> float:
+    """Return how far the decisions of a day move the exposures of all symbols together."""
+    total = 0.0
+    for decision in decided:
+        if decision.exposure is not None:
+            total += abs(decision.exposure - snapshot.exposure(decision.symbol))
+    return total
 
 
 def _seen(decision: Decision, snapshot: Snapshot) -> str:
@@ -43,15 +41,6 @@ def _seen(decision: Decision, snapshot: Snapshot) -> str:
     before, after = snapshot.exposure(decision.symbol), decision.exposure or 0.0
     text = f"{', '.join(part for part in seen if part)}: exposure {before:+.2f} → {after:+.2f}"
     return text.replace("-", "−")
-
-
-def _moved(decisions: Mapping[tuple[date, str], Decision], snapshots: Mapping[date, Snapshot]) -> dict[date, float]:
-    """Return by day how far the decisions move the exposures of all symbols together."""
-    moved = dict.fromkeys(snapshots, 0.0)
-    for (as_of, symbol), decision in decisions.items():
-        if decision.exposure is not None:
-            moved[as_of] += abs(decision.exposure - snapshots[as_of].exposure(symbol))
-    return moved
 
 
 def _cut(decision: Decision, snapshot: Snapshot, moved: float, limits: RiskLimits) -> str:

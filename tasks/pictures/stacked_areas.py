@@ -50,7 +50,7 @@ class Stack:
                 raise ValueError(f"{line.label} has no finite value on each of the {len(self.dates)} dates")
 
 
-def weight_lines(weights: Mapping[str, Sequence[float]]) -> tuple[Line, ...]:
+def weight_lines(weights: Mapping[str, Sequence[float] | FloatArray]) -> tuple[Line, ...]:
     """Return the weights (fractions) of the symbols with the largest, on average over the dates, and those of the rest.
 
     Lines are in percent. What the rest is long and short is not netted.

@@ -17,6 +17,7 @@ from strategy.kernel.grid import Point
 from strategy.market.instruments import Calendar
 from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import backtest_answer
+from tasks.backtest.exposures import days_read
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.tear_sheet import tear_sheet
@@ -69,7 +70,7 @@ def test_ratios_are_above_the_dollars_rate_though_cash_earns_nothing(given: dict
     assert answer.costs.interest == 0
     assert (answer.costs.rates, answer.costs.risk_free) == ("constant:0", "bills")
     assert not any("Sharpe" in warning for warning in answer.warnings)
-    told = {line.name: line.terms for line in tear_sheet(tested).costs}
+    told = {line.name: line.terms for line in tear_sheet(tested, days_read(tested)).costs}
     assert told["Interest earned"] == "cash earns nothing; Sharpe ratios are of returns above bills"
     assert told["Financing"] == "1.5% a year on what is borrowed"
     # Long lines are wrapped.

@@ -1,9 +1,12 @@
 from decimal import ROUND_UP, Decimal, localcontext
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from strategy.account.lots import whole_lots
-from strategy.account.money import exact, quantised
+from strategy.account.money import exact, exact_all, quantised
 from strategy.exit_codes import UsageError
 
 D = Decimal
@@ -22,6 +25,24 @@ def test_a_float_becomes_the_money_that_it_prints_as(number: float, money: str) 
 def test_what_is_not_finite_cannot_become_money(number: float) -> None:
     with pytest.raises(ValueError, match=f"^{number} cannot become money: it is not finite$"):
         exact(number)
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**16), 10**16).flatmap(lambda count: st.integers(0, 9).map(lambda places: count / 10**places)),
+    st.floats(min_value=-1e25, max_value=1e25, allow_nan=False),
+    st.sampled_from([0.0, -0.0, 5e-13, 1e-8, 0.1 + 0.2, 9999999.99999999, 10000000.0, 99999.99999999999]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(numbers=st.lists(NUMBERS, max_size=40))
+def test_many_floats_become_the_money_that_each_does(numbers: list[float]) -> None:
+    assert repr(exact_all(np.array(numbers))) == repr([exact(number) for number in numbers])
+
+
+def test_what_is_not_finite_cannot_become_money_among_others() -> None:
+    with pytest.raises(ValueError, match=r"^nan cannot become money: it is not finite$"):
+        exact_all(np.array([1.0, np.nan]))
 
 
 def test_money_is_rounded_half_even_whatever_the_context_says() -> None:

@@ -1,4 +1,4 @@
-"""Market impact in fills: the square-root law by hand, where it is not known, and what it may read."""
+"""Quotes of a day; and market impact in fills: the square-root law by hand, where it is not known, what it may read."""
 
 from dataclasses import replace
 from datetime import date
@@ -10,15 +10,16 @@ import pytest
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.orders import Fill, Order, Side
 from strategy.account.paper_fills import fill_at_open
-from strategy.account.quotes import Quote, quotes_by_date
+from strategy.account.quotes import Quote, quote_row, quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes
-from strategy.market.bars import Bars
+from strategy.market.bars import Bars, make_bars
 from strategy.market.instrument_terms import InstrumentTable, InstrumentTerms
 from strategy.market.instruments import Calendar, Instrument
 from strategy.signals.rolling import daily_volatility
 from tasks.notices.impact import without_impact
 
+D = Decimal
 SHARE = Instrument(symbol="SPY", calendar=Calendar.XNYS, lot=Decimal(1))
 DECIDED, DAY = date(2020, 1, 2), date(2020, 1, 3)
 TABLE = InstrumentTable(symbols={"SPY": InstrumentTerms(impact=Decimal(1), half_spread_bps=Decimal(5))})
@@ -85,6 +86,33 @@ def test_the_volatility_is_that_of_the_bar_before_and_a_bare_window_gives_the_sa
     window = bars.rows(len(bars) - IMPACT_BARS - 1, len(bars))
     assert len(window) == IMPACT_BARS + 1
     assert fill_quotes({"SPY": window}, days[-1], days[-1], terms_of(COSTS)).on(days[-1]) == quotes.on(days[-1])
+
+
+def test_quotes_are_those_of_the_bars_of_a_day_by_symbol_and_by_column() -> None:
+    bars = {
+        "B": make_bars("B", ["2020-01-01", "2020-01-02"], close=[1.5, 3.0], open=[1.25, 2.75]),
+        "A": make_bars("A", ["2020-01-02"], close=[1 / 3]),
+    }
+    bars["B"] = replace(bars["B"], factor=np.array([1.0, 0.5]), volume=np.array([0.0, 7.0]))
+    quotes = quotes_by_date(bars, date(2020, 1, 1), date(2020, 1, 2))
+    first, last = (quotes.on(date(2020, 1, day)) for day in (1, 2))
+    halved = Quote(open=D("2.75"), close=D(3), factor_change=D("0.5"), volume=7.0)
+    assert (list(first), len(first), "A" in first, "C" in first) == (["B"], 1, False, False)
+    assert dict(first) == {"B": Quote(open=D("1.25"), close=D("1.5"))}
+    assert last == {"A": Quote(open=D("0.333333333333"), close=D("0.333333333333")), "B": halved}
+    for symbols in (("A", "B"), ("B", "A"), ("C", "B")):
+        for today in (first, last, dict(first), dict(last)):
+            row = quote_row(today, symbols)
+            found = [today.get(symbol) for symbol in symbols]
+            assert list(map(row.quote, range(2))) == found
+            assert list(row.closes) == [quote and quote.close for quote in found]
+            assert [None if np.isnan(near) else near for near in row.near] == [
+                quote and float(quote.close) for quote in found
+            ]
+            split = [column for column, quote in enumerate(found) if quote and quote.factor_change != 1]
+            assert [column for column in row.changed if column in split] == split
+    with pytest.raises(KeyError, match="A"):
+        first["A"]
 
 
 def test_without_impact_the_quotes_are_the_plain_ones() -> None:

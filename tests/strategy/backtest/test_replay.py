@@ -18,7 +18,7 @@ from strategy.attribution.recorded_gains import recorded_gains
 from strategy.backtest import plain_account
 from strategy.backtest.day_loop import Leg, Replay, turnovers
 from strategy.backtest.fill_quotes import fill_quotes
-from strategy.backtest.plain_records import RecordedCurve
+from strategy.backtest.plain_records import RecordedCurve, days_of
 from strategy.backtest.pretrade import pretrade_days
 from strategy.backtest.replay import curve_alone, replay_by_day, replay_legs
 from strategy.builtin.registry import HOLD, MOMENTUM, TURBO, VOL_TARGET
@@ -68,6 +68,9 @@ def assert_same(legs: list[Leg], quotes: QuotesByDate, capital: Decimal) -> Repl
         assert repr(values) == repr(expected)
         assert values == expected
     assert found == reference
+    days = list(days_of(found))
+    assert days == list(days_of(reference))
+    assert [decision for _, decided in days for decision in decided] == list(reference.decisions)
     assert_same_attribution(found, quotes, legs[0].config)
     return found
 

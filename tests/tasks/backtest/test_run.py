@@ -19,6 +19,7 @@ from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Status
 from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table, save
+from tasks.backtest.exposures import days_read
 from tasks.backtest.run import Window, backtest
 from tasks.models.challenger import challenge
 from tasks.models.load import stored_model
@@ -179,14 +180,15 @@ def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> Non
 
 def test_the_saved_exposure_is_what_was_decided_at_that_close(tmp_path: Path) -> None:
     tested = backtest(a_job(tmp_path, PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
-    saved = equity_table(tested).set_index("as_of")
+    saved = equity_table(tested, days_read(tested)).set_index("as_of")
     decided = [decision for decision in tested.net.replay.decisions if decision.exposure is not None]
     assert decided
     for decision in decided:
         assert saved.loc[decision.as_of, f"exposure_{decision.symbol}"] == decision.exposure
     saturday, friday = date(2020, 7, 18), date(2020, 7, 17)
     assert saved.loc[saturday, "exposure_SHARE"] == saved.loc[friday, "exposure_SHARE"]
-    held = equity_table(replace(tested, net=tested.benchmarks["hold"])).set_index("as_of")
+    rival = replace(tested, net=tested.benchmarks["hold"])
+    held = equity_table(rival, days_read(rival)).set_index("as_of")
     last = tested.benchmarks["hold"].replay.snapshots[-1]
     assert held["exposure_TOKEN"].iloc[-1] == float(last.account.positions["TOKEN"].value / last.equity)
 

@@ -16,11 +16,13 @@ from strategy.builtin.registry import HOLD, RULES, TURBO
 from strategy.evaluation.metrics import excess_returns
 from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table
+from tasks.backtest.exposures import days_read
 from tasks.backtest.measured import cash_of, equity_of
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.performance.symbol_benchmark import closes_on
+from tasks.report.backtest_page import BacktestPage
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 
@@ -33,8 +35,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Backtest:
     return backtest(a_job(tmp_path_factory.mktemp("home"), PAIR.symbols(), END), window, lambda: PAIR)
 
 
+def sheet_of(tested: Backtest) -> BacktestPage:
+    return tear_sheet(tested, days_read(tested))
+
+
 def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
-    panels = {panel.heading: panel for panel in tear_sheet(pair).picture.panels}
+    panels = {panel.heading: panel for panel in sheet_of(pair).picture.panels}
     assert list(panels) == [
         "Sharpe ratio, 51 days",
         "Volatility, 51 days; dashed: target",
@@ -43,7 +49,7 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
         "Exposure, long and short together",
         "Turnover a year, 51 days",
     ]
-    saved = equity_table(pair)
+    saved = equity_table(pair, days_read(pair))
     assert np.allclose(panels["Exposure, long and short together"].lines[0].values, saved["exposure"])
     signed = saved["exposure_SHARE"] + saved["exposure_TOKEN"]
     assert np.allclose(panels["Exposure, long less short"].lines[0].values, signed)
@@ -63,7 +69,7 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
 def test_a_short_window_has_no_rolling_panels(tmp_path: Path) -> None:
     window = Window(strategies=(RULES,), start=date(2020, 11, 2))
     tested = backtest(a_job(tmp_path, ("SHARE",), END), window, lambda: PAIR)
-    sheet = tear_sheet(tested)
+    sheet = sheet_of(tested)
     assert [panel.heading for panel in sheet.picture.panels] == ["Exposure, long less short"]
     # Nothing was tested beside it.
     told = {line.name: line.meaning for line in sheet.risk}
@@ -76,21 +82,21 @@ def test_an_account_that_never_moved_has_no_distribution(pair: Backtest) -> None
     capital = pair.job.policy.capital
     cash = (Account(as_of=day, cash=capital) for day in pair.dates)
     still = tuple(Snapshot(account=account, equity=capital, drawdown=0.0) for account in cash)
-    sheet = tear_sheet(replace(pair, net=replace(pair.net, replay=replace(pair.net.replay, snapshots=still))))
+    sheet = sheet_of(replace(pair, net=replace(pair.net, replay=replace(pair.net.replay, snapshots=still))))
     assert (sheet.returns, sheet.spread) == (None, ())
 
 
 def test_the_model_is_named_or_told_in_words(pair: Backtest) -> None:
-    assert tear_sheet(pair).provenance.model_id == "none: rules is a rule"
+    assert sheet_of(pair).provenance.model_id == "none: rules is a rule"
     turbo = replace(pair, job=replace(pair.job, policy=replace(pair.job.policy, strategy=TURBO)))
     prior = FoldAnswer(start=START, end=END, fitted_to=START, model_id="b" * 64, promoted=False, reason="luck")
     first, second = (prior.model_copy(update={"model_id": name * 64, "promoted": True}) for name in "ac")
     told = [(), (prior,), (first,), (first, second), (first, prior)]
-    assert [tear_sheet(replace(turbo, folds=folds)).provenance.model_id for folds in told] == [
+    assert [sheet_of(replace(turbo, folds=folds)).provenance.model_id for folds in told] == [
         *(None, None, "a" * 64),
         *("2 of the walk-forward", "1 of the walk-forward and the prior"),
     ]
-    sheet = tear_sheet(replace(turbo, folds=(first, prior)))
+    sheet = sheet_of(replace(turbo, folds=(first, prior)))
     assert [fold.trader for fold in sheet.folds] == ["model aaaaaaaaaaaa", "the prior"]
 
 
@@ -129,7 +135,7 @@ def test_the_answer_s_risk_is_beside_the_first_benchmark(pair: Backtest) -> None
 
 
 def test_the_page_shows_both_and_says_what_is_undefined(pair: Backtest) -> None:
-    sheet = tear_sheet(pair)
+    sheet = sheet_of(pair)
     symbols, directions, regimes = sheet.attribution
     assert [row[0] for row in symbols.rows][-1] == "All"
     assert {row[1] for table in sheet.attribution for row in table.rows if row[0] == "All"} == {symbols.rows[-1][1]}

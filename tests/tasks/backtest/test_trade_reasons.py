@@ -10,8 +10,8 @@ import pandas as pd
 from strategy.builtin.registry import RULES
 from strategy.portfolio.risk_limits import RiskLimits
 from tasks.backtest.export import save
+from tasks.backtest.exposures import days_read
 from tasks.backtest.run import Backtest, Window, backtest
-from tasks.backtest.trade_reasons import trade_reasons
 from tasks.run.job import Job
 from testing.markets.bars import PAIR, SHARE, TOKEN, FakeBars
 from testing.runs.jobs import a_job
@@ -43,11 +43,11 @@ def test_the_reason_of_a_trade_is_its_decision(tmp_path: Path) -> None:
 
 def test_a_limit_that_cut_a_trade_is_its_reason(tmp_path: Path) -> None:
     slow = run(limited(a_job(tmp_path / "slow", PAIR.symbols(), END), RiskLimits(max_turnover=0.05)))
-    told = trade_reasons(slow.net.replay, slow.job.policy.limits).values()
+    told = days_read(slow).reasons.values()
     assert any(reason.endswith("; cut to a turnover of 0.05 a day") for reason in told)
     assert not all("cut" in reason for reason in told)
     capped = run(limited(a_job(tmp_path / "capped", PAIR.symbols(), END), RiskLimits(max_order_notional=Decimal(200))))
-    told = trade_reasons(capped.net.replay, capped.job.policy.limits).values()
+    told = days_read(capped).reasons.values()
     assert any(reason.endswith("; cut to 200 an order") for reason in told)
     assert not all("cut" in reason for reason in told)
 
@@ -56,5 +56,5 @@ def test_a_delisted_position_is_closed_for_that_reason(tmp_path: Path) -> None:
     gone = replace(SHARE, last=date(2020, 7, 31), listed_to=date(2020, 7, 31))
     tested = run(a_job(tmp_path, PAIR.symbols(), END), FakeBars(listings=(gone, TOKEN)))
     last = [fill for fill in tested.net.replay.fills if fill.symbol == "SHARE"][-1]
-    reasons = trade_reasons(tested.net.replay, tested.job.policy.limits)
+    reasons = days_read(tested).reasons
     assert reasons[last.order_id] == "delisted: closed at the last published close"

@@ -29,6 +29,7 @@ from strategy.market.instruments import Calendar, Instrument
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.answer import costs_answer
+from tasks.backtest.exposures import days_read
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.tear_sheet import tear_sheet
@@ -164,7 +165,7 @@ def test_costs_have_funding_on_a_line_of_its_own(once: Backtest) -> None:
     (line,) = [line for line in shown_costs(answer).splitlines() if line.startswith("funding")]
     assert money(once.charges.funding).replace("−", "-") in line
     assert line.endswith("what perpetuals paid, less what they received")
-    lines = {line.name: line.paid for line in tear_sheet(once).costs}
+    lines = {line.name: line.paid for line in tear_sheet(once, days_read(once)).costs}
     assert lines["Funding"] == money(once.charges.funding)
     spot = costs_answer(once.charges, replace(once.rates, perpetuals=()))
     assert spot.funding is None
