@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from turbodmt.bar_tables import BarTable as BarTable
     from turbodmt.bar_tables import read_bars as read_bars
     from turbodmt.command_line import main as main
+    from turbodmt.comparisons import Comparison as Comparison
+    from turbodmt.comparisons import compare as compare
+    from turbodmt.daily_runs import BinancePaperTrader as BinancePaperTrader
     from turbodmt.daily_runs import run_daily as run_daily
-    from turbodmt.paper_trader import BinancePaperTrader as BinancePaperTrader
     from turbodmt.seed_calls import calculate_position_size as calculate_position_size
     from turbodmt.seed_calls import detect_market_regime as detect_market_regime
     from turbodmt.sweeps import Sweep as Sweep
@@ -43,7 +45,8 @@ _MODULES = {
     "AuditReport": "turbodmt.audits",
     "Backtest": "turbodmt.backtests",
     "BarTable": "turbodmt.bar_tables",
-    "BinancePaperTrader": "turbodmt.paper_trader",
+    "BinancePaperTrader": "turbodmt.daily_runs",
+    "Comparison": "turbodmt.comparisons",
     "Lag": "strategy.market.own_columns",
     "SizingParams": "strategy.portfolio.sizing",
     "Strategy": "strategy.signals.strategies",
@@ -51,6 +54,7 @@ _MODULES = {
     "audit": "turbodmt.audits",
     "backtest": "turbodmt.backtests",
     "calculate_position_size": "turbodmt.seed_calls",
+    "compare": "turbodmt.comparisons",
     "detect_market_regime": "turbodmt.seed_calls",
     "main": "turbodmt.command_line",
     "read_bars": "turbodmt.bar_tables",
@@ -64,6 +68,7 @@ __all__ = [
     "Backtest",
     "BarTable",
     "BinancePaperTrader",
+    "Comparison",
     "Lag",
     "SizingParams",
     "Strategy",
@@ -71,6 +76,7 @@ __all__ = [
     "audit",
     "backtest",
     "calculate_position_size",
+    "compare",
     "detect_market_regime",
     "main",
     "read_bars",

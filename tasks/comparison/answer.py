@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.paired_differences import Difference
-from tasks.comparison.comparison import Against, Chosen, Compared, Comparison
+from tasks.comparison.comparison import Against, Chosen, Compared, Comparison, Pair
 from tasks.comparison.saved_runs import SavedRun
 from tasks.report.markup import several
 from tasks.run.answers import Answer
@@ -67,6 +67,29 @@ class AgainstAnswer(Answer):
     drawdown_at_equal_vol: DifferenceAnswer | None
 
 
+class PairSharpeAnswer(DifferenceAnswer):
+    """The Sharpe ratio of a run less that of another one.
+
+    `p` is the probability of a difference at least as large, in either direction, if the two were the same, `p_all` the
+    same for the largest of all pairs.
+    """
+
+    p: float
+    p_all: float
+
+
+class PairAnswer(Answer):
+    """A run less an earlier one of the list on the same days; null as in the differences from the first run.
+
+    `growth` is a fraction a year.
+    """
+
+    label: str
+    other: str
+    sharpe: PairSharpeAnswer | None
+    growth: DifferenceAnswer | None
+
+
 class ChosenAnswer(Answer):
     """The run with the highest Sharpe ratio, and how much of it may be the luck of having chosen it.
 
@@ -87,7 +110,7 @@ class ChosenAnswer(Answer):
 class CompareAnswer(Answer):
     """The answer of `turbodmt compare`: the runs on the days that all have, the others against the first.
 
-    `best` is null where no run has a Sharpe ratio.
+    `pairs` has every two of the runs. `best` is null where no run has a Sharpe ratio.
     """
 
     start: date
@@ -95,6 +118,7 @@ class CompareAnswer(Answer):
     bars: int
     runs: tuple[ComparedAnswer, ...]
     against: tuple[AgainstAnswer, ...]
+    pairs: tuple[PairAnswer, ...]
     best: ChosenAnswer | None
     files: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -109,6 +133,7 @@ def compare_answer(found: Comparison, files: Sequence[str]) -> CompareAnswer:
         bars=len(found.dates),
         runs=tuple(_run(run, differing) for run in found.runs),
         against=tuple(_against(each) for each in found.against),
+        pairs=tuple(_pair(each) for each in found.pairs),
         best=None if found.chosen is None else _best(found.chosen),
         files=tuple(files),
         warnings=cautions(found),
@@ -145,6 +170,18 @@ def _against(each: Against) -> AgainstAnswer:
         growth=_difference(each.differences.growth),
         drawdown=_difference(each.differences.drawdown),
         drawdown_at_equal_vol=_difference(each.differences.drawdown_at_equal_vol),
+    )
+
+
+def _pair(each: Pair) -> PairAnswer:
+    ratio, p, p_all = each.sharpe, each.p, each.p_all
+    return PairAnswer(
+        label=each.label,
+        other=each.other,
+        sharpe=None
+        if ratio is None or p is None or p_all is None
+        else PairSharpeAnswer(difference=ratio.difference, low=ratio.low, high=ratio.high, p=p, p_all=p_all),
+        growth=_difference(each.growth),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,16 @@ from storage.models.trials import Trial
 from strategy.account.risk_free import RiskFree
 from strategy.evaluation.deflated_sharpe import TrialLog, deflated_sharpe, expected_max_sharpe
 from strategy.evaluation.metrics import Metrics, daily_returns, excess_returns, metrics, moving_days
-from strategy.evaluation.paired_differences import DailyReturns, PairedDifferences, paired_differences
+from strategy.evaluation.paired_differences import (
+    DailyReturns,
+    Difference,
+    PairedDifferences,
+    growth_difference,
+    paired_differences,
+)
 from strategy.evaluation.pbo import overfitting
 from strategy.evaluation.sharpe import sample, sharpe
-from strategy.evaluation.sharpe_tests import MIN_DAYS, Incomparable, sidak
+from strategy.evaluation.sharpe_tests import MIN_DAYS, RESAMPLES, Incomparable, SharpeDifference, compare, sidak
 from strategy.evaluation.spa import superiority
 from strategy.exit_codes import UsageError
 from strategy.market.bars import FloatArray
@@ -58,6 +65,22 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A run less an earlier one of the list: Sharpe ratio and growth per year, None as in PairedDifferences.
+
+    `p` is the probability of a Sharpe ratio at least so much higher or lower if both were the same, `p_all` that of one
+    such difference among all pairs.
+    """
+
+    label: str
+    other: str
+    sharpe: SharpeDifference | None
+    growth: Difference | None
+    p: float | None
+    p_all: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """The run with the highest Sharpe ratio, and how much of it may be the luck of the choice; ratios are annualised.
 
@@ -77,12 +100,16 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """Runs on the same days, the others against the first; `chosen` is None where no Sharpe ratio is defined."""
+    """Runs on the same days, the others against the first, and every pair of them.
+
+    `chosen` is None where no Sharpe ratio is defined.
+    """
 
     dates: tuple[date, ...]
     days_per_year: int
     runs: tuple[Compared, ...]
     against: tuple[Against, ...]
+    pairs: tuple[Pair, ...]
     chosen: Chosen | None
 
 
@@ -116,6 +143,7 @@ def compare_runs(runs: Sequence[SavedRun], home: Path) -> Comparison:
         days_per_year=days_per_year,
         runs=compared,
         against=against,
+        pairs=_pairs(compared, how),
         chosen=_chosen(compared, tried(runs, home), how),
     )
 
@@ -155,6 +183,38 @@ def _against(other: Compared, first: Compared, how: _How, looks: int) -> Against
     found = paired_differences(other.daily, first.daily, days_per_year=how.days_per_year, seed=how.seed)
     p = None if found.sharpe is None else sidak(found.sharpe.p, looks)
     return Against(label=other.label, differences=found, p_chosen=p)
+
+
+def _pairs(runs: Sequence[Compared], how: _How) -> tuple[Pair, ...]:
+    """Return every later run less every earlier one, with the p of as many looks as there are pairs."""
+    every = tuple(combinations(runs, 2))
+    found = []
+    for earlier, later in every:
+        days = {"days_per_year": how.days_per_year, "seed": how.seed}
+        try:
+            ratio = compare(later.daily.excess, earlier.daily.excess, **days)
+        except Incomparable:
+            ratio = None
+        p = None if ratio is None else _either_way(ratio)
+        found.append(
+            Pair(
+                label=later.label,
+                other=earlier.label,
+                sharpe=ratio,
+                growth=growth_difference(later.daily, earlier.daily, **days),
+                p=p,
+                p_all=None if p is None else sidak(p, len(every)),
+            )
+        )
+    return tuple(found)
+
+
+def _either_way(found: SharpeDifference) -> float:
+    """Return the probability of a difference at least as large in either direction: the sign is seen, too."""
+    if not found.difference:
+        return 1.0
+    one_sided = found.p if found.difference > 0 else 1.0 - found.p
+    return min(1.0, 2.0 * max(one_sided, 1.0 / (1 + RESAMPLES)))
 
 
 def _chosen(runs: Sequence[Compared], log: TrialLog, how: _How) -> Chosen | None:

@@ -1,7 +1,7 @@
 """The page of a comparison: its figures, differences and picture, as values and tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from strategy.evaluation.rolling_metrics import rolling_sharpe
 from strategy.evaluation.sharpe_tests import SharpeDifference
 from strategy.market.bars import FloatArray
 from tasks.comparison.answer import cautions, differing_settings
-from tasks.comparison.comparison import Chosen, Compared, Comparison
+from tasks.comparison.comparison import Chosen, Compared, Comparison, Pair
 from tasks.report.backtest_page import Evidence
 from tasks.report.backtest_tables import Measured, metrics_table
 from tasks.report.charts import EquityPicture, Line, Panel
@@ -26,6 +26,8 @@ from tasks.report.markup import ABSENT, Table, figure, render, several, share
 from tasks.report.picture_data import picture_data
 from tasks.report.scales import signed_percent
 
+#: A difference whose p, of as many looks as there are pairs, is lower stands out.
+SIGNIFICANT = 0.05
 #: The most runs whose rolling ratios are told under the pointer, too.
 FEW_RUNS = 4
 #: With a rolling window shorter than this, in days, no rolling ratio is plotted.
@@ -70,6 +72,8 @@ def comparison_page(found: Comparison, back: str = "") -> str:
         "data": picture_data(drawn),
         "metrics": metrics_table(measured, len(found.dates)),
         "differences": _differences(found),
+        "matrices": _matrices(found) if len(found.runs) > 2 else (),
+        "pairs": len(found.pairs),
         "luck": _luck(found),
         "runs": _runs(found.runs),
         "origin": _origin(found.runs),
@@ -182,6 +186,76 @@ def _signed(value: float) -> str:
 
 def _p(value: float | None) -> str:
     return ABSENT if value is None else "< 0.01" if value < 0.01 else f"{value:.2f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A run less another: the difference, its interval and, where it is told, how likely luck makes one of all."""
+
+    value: str
+    interval: str
+    p: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Every run, a row each, less every run, a column each; a cell is None where a run meets itself."""
+
+    heading: str
+    labels: tuple[str, ...]
+    rows: tuple[tuple[Cell | None, ...], ...]
+
+
+def _matrices(found: Comparison) -> tuple[Matrix, ...]:
+    """Return the Sharpe ratios and the growths of all runs less each other."""
+    labels = tuple(run.label for run in found.runs)
+    known = {(pair.label, pair.other): pair for pair in found.pairs}
+
+    def of(cell: Callable[[Pair, int], Cell]) -> tuple[tuple[Cell | None, ...], ...]:
+        return tuple(
+            tuple(
+                cell(known[row, column], 1)
+                if (row, column) in known
+                else cell(known[column, row], -1)
+                if (column, row) in known
+                else None
+                for column in labels
+            )
+            for row in labels
+        )
+
+    return (
+        Matrix(heading="Sharpe ratio: each row less each column", labels=labels, rows=of(_ratio_cell)),
+        Matrix(
+            heading="Growth per year, in percentage points: each row less each column",
+            labels=labels,
+            rows=of(_growth_cell),
+        ),
+    )
+
+
+def _ratio_cell(pair: Pair, sign: int) -> Cell:
+    ratio, p = pair.sharpe, pair.p_all
+    if ratio is None or p is None:
+        return Cell(value=ABSENT, interval="", p="", tone="")
+    kept = p < SIGNIFICANT
+    better = sign * ratio.difference > 0
+    return _cell(
+        ratio, sign, (_signed, f"p {_p(p)}{' *' if kept else ''}"), "" if not kept else "good" if better else "bad"
+    )
+
+
+def _growth_cell(pair: Pair, sign: int) -> Cell:
+    if pair.growth is None:
+        return Cell(value=ABSENT, interval="", p="", tone="")
+    return _cell(pair.growth, sign, (signed_percent, ""), "")
+
+
+def _cell(found: Difference | SharpeDifference, sign: int, told: tuple[Callable[[float], str], str], tone: str) -> Cell:
+    shown, p = told
+    low, high = sorted((sign * found.low, sign * found.high))
+    return Cell(value=shown(sign * found.difference), interval=f"{shown(low)} to {shown(high)}", p=p, tone=tone)
 
 
 def _luck(found: Comparison) -> tuple[Evidence, ...]:

@@ -30,16 +30,20 @@ def saved_runs(folders: Sequence[Path]) -> tuple[SavedRun, ...]:
     Raises UsageError for fewer than two or too many, for one named twice, and for one without a record that can be
     read.
     """
-    if not 2 <= len(folders) <= MOST_RUNS:
-        raise UsageError(
-            f"{len(folders)} saved runs were named; a comparison takes 2 to {MOST_RUNS}, and `turbodmt backtest "
-            "--grid` compares thousands of points"
-        )
-    places = [folder.resolve() for folder in folders]
+    _demand_few(len(folders))
+    return told_apart([folder.absolute() for folder in folders], [read_run(folder) for folder in folders])
+
+
+def told_apart(folders: Sequence[Path], records: Sequence[RunRecord]) -> tuple[SavedRun, ...]:
+    """Return the runs of these folders, each with a name of its own; a relative one is no folder but a name.
+
+    Raises UsageError as `saved_runs` does.
+    """
+    _demand_few(len(folders))
+    places = [folder.resolve() if folder.is_absolute() else folder for folder in folders]
     twice = next((str(place) for place, count in Counter(places).items() if count > 1), None)
     if twice is not None:
         raise UsageError(f"{twice} was named twice; a run cannot be compared with itself, name each once")
-    records = [_read(folder) for folder in folders]
     labels = _labels(records, folders)
     return tuple(
         SavedRun(label=label, folder=place, record=record)
@@ -47,7 +51,16 @@ def saved_runs(folders: Sequence[Path]) -> tuple[SavedRun, ...]:
     )
 
 
-def _read(folder: Path) -> RunRecord:
+def _demand_few(count: int) -> None:
+    if not 2 <= count <= MOST_RUNS:
+        raise UsageError(
+            f"{count} saved runs were named; a comparison takes 2 to {MOST_RUNS}, and `turbodmt backtest --grid` "
+            "compares thousands of points"
+        )
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Return the record of the run that was saved in the folder. Raises UsageError if there is none to be read."""
     text = reports.read(folder, FILE)
     if text is None:
         raise UsageError(

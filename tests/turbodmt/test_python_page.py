@@ -33,7 +33,7 @@ def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_page_names_every_public_name_and_no_other() -> None:
     named = set(re.findall(r"\btd\.(\w+)", TEXT)) | {name for name in td.__all__ if re.search(rf"\b{name}\b", TEXT)}
-    results = {"AuditReport", "Backtest", "BarTable", "Sweep"}
+    results = {"AuditReport", "Backtest", "BarTable", "Comparison", "Sweep"}
     assert named | results == set(td.__all__)
 
 

@@ -100,6 +100,49 @@ def test_a_sweep_is_the_commands(bars: pd.DataFrame, tmp_path: Path, capsys: pyt
     assert "robustness" in swept._repr_html_()
 
 
+def test_a_comparison_is_the_commands(bars: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, home = tmp_path / "bars.csv", tmp_path / "home"
+    bars.to_csv(path, index=False)
+    window = ["--start-date", WINDOW["start"], "--end-date", WINDOW["end"], "--home", str(home)]
+    folders = [tmp_path / name for name in ("rules", "vol-target", "hold")]
+    for folder in folders:
+        command = ["backtest", "--source", str(path), "--strategy", folder.name, "--save-results", str(folder)]
+        assert td.main([*command, *window]) == 0
+    capsys.readouterr()
+    assert td.main(["compare", *map(str, folders), "--home", str(home), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    compared = td.compare([str(folders[0]), *folders[1:]], home=home)
+    assert json.loads(compared.json()) == printed
+    assert compared.metrics.loc["sharpe", "hold"] == printed["runs"][2]["net"]["sharpe"]
+    assert compared.differences.loc[("hold", "sharpe"), "p_chosen"] == printed["against"][1]["sharpe"]["p_chosen"]
+    assert compared.pairs.index.tolist() == [("vol-target", "rules"), ("hold", "rules"), ("hold", "vol-target")]
+    assert compared.pairs["p_all"].tolist() == [pair["sharpe"]["p_all"] for pair in printed["pairs"]]
+    assert compared.best.name == printed["best"]["label"]
+    assert len(compared.equity) == printed["bars"]
+    assert compared.warnings == tuple(printed["warnings"])
+    page = compared.report(tmp_path / "out" / "c.html").read_text(encoding="utf-8")
+    assert "Sharpe ratio: each row less each column" in page
+    assert repr(compared) == "Comparison(rules, vol-target, hold; 2020-08-03 to 2020-10-30)"
+    assert "rules" in compared._repr_html_()
+
+
+def test_backtests_of_this_process_are_compared_and_told_apart(bars: pd.DataFrame, tmp_path: Path) -> None:
+    rules = td.backtest(bars, "rules", home=tmp_path, **WINDOW)
+    calm = td.backtest(bars, "rules", home=tmp_path, settings={"target_annual_vol": 0.1}, **WINDOW)
+    compared = td.compare([rules, calm], home=tmp_path)
+    answer = json.loads(compared.json())
+    assert [run["label"] for run in answer["runs"]] == ["rules (backtest 1)", "rules (backtest 2)"]
+    assert [run["folder"] for run in answer["runs"]] == ["backtest 1", "backtest 2"]
+    assert [run["settings"] for run in answer["runs"]] == [{"target_annual_vol": 0.35}, {"target_annual_vol": 0.1}]
+    assert answer["runs"][0]["net"]["sharpe"] == pytest.approx(rules.stats["sharpe"])
+    with pytest.raises(UsageError, match="1 saved runs were named; a comparison takes 2 to 8"):
+        td.compare([rules])
+    with pytest.raises(UsageError, match=r"has no run\.json; name a folder that"):
+        td.compare([rules, tmp_path / "nowhere"])
+    with pytest.raises(ValueError, match=r"it must end in \.html"):
+        compared.report(tmp_path / "page")
+
+
 def test_a_sweep_that_is_walked_forward_is_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, grid = tmp_path / "bars.csv", tmp_path / "grid.toml"
     long = replace(TOKEN, first=date(2017, 1, 1))

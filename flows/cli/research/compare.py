@@ -65,6 +65,7 @@ def shown_compare(answer: "CompareAnswer") -> str:
             [row for each in answer.against for row in _rows(each)],
             columns if len(answer.against) > 1 else columns[:-1],
         ),
+        _every_pair(answer),
         _luck(answer),
         "\n".join(answer.files),
         warned(answer),
@@ -86,6 +87,27 @@ def _interval(found: "DifferenceAnswer | None", shown: Callable[[float | None], 
     if found is None:
         return {"difference": shown(None)}
     return {"difference": shown(found.difference), "95% from": shown(found.low), "to": shown(found.high)}
+
+
+def _every_pair(answer: "CompareAnswer") -> str:
+    """Return the differences of Sharpe ratio between all pairs; empty for two runs, which are one."""
+    count = len(answer.pairs)
+    if count < 2:
+        return ""
+    rows = [
+        {
+            "run": each.label,
+            "less": each.other,
+            **_interval(each.sharpe, figure),
+            "p of all": "" if each.sharpe is None else figure(each.sharpe.p_all, 3),
+        }
+        for each in answer.pairs
+    ]
+    return (
+        f"The Sharpe ratios of all {count} pairs; p of all is the probability that luck alone makes any pair differ so "
+        "much, and each interval is of its own pair:\n"
+        + table(rows, ("run", "less", "difference", "95% from", "to", "p of all"))
+    )
 
 
 def _luck(answer: "CompareAnswer") -> str:

@@ -20,7 +20,7 @@ from tasks.backtest.export import run_record, save
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.comparison.answer import cautions, compare_answer
 from tasks.comparison.comparison import compare_runs, tried
-from tasks.comparison.page import comparison_page
+from tasks.comparison.page import _matrices, comparison_page
 from tasks.comparison.page import save as save_page
 from tasks.comparison.saved_runs import SavedRun, saved_runs
 from tasks.overview.facts import Beside
@@ -148,6 +148,67 @@ def test_the_best_is_judged_after_all_trials_and_the_choice_itself(runs: tuple[S
     assert two.chosen is not None
     assert (two.chosen.spa_p, two.chosen.pbo) == (None, None)
     assert two.against[0].p_chosen == pytest.approx(alone[0])
+
+
+def test_every_pair_is_told_with_the_p_of_all_pairs(runs: tuple[SavedRun, ...], folder: Path) -> None:
+    found = compare_runs(runs, folder / "home")
+    assert [(pair.label, pair.other) for pair in found.pairs] == [
+        ("momentum", "rules"),
+        ("hold", "rules"),
+        ("hold", "momentum"),
+    ]
+    # Those with the first are the differences from it.
+    for pair, against in zip(found.pairs[:2], found.against, strict=True):
+        assert pair.sharpe == against.differences.sharpe
+        assert pair.growth == against.differences.growth
+    last, ratios = found.pairs[2], {run.label: run.metrics.sharpe or 0.0 for run in found.runs}
+    assert last.sharpe is not None
+    assert last.sharpe.difference == pytest.approx(ratios["hold"] - ratios["momentum"])
+    for pair in found.pairs:
+        assert pair.sharpe is not None
+        assert pair.p is not None
+        assert pair.p_all == pytest.approx(1 - (1 - pair.p) ** 3)
+        assert pair.p == pytest.approx(2 * min(pair.sharpe.p, 1 - pair.sharpe.p), abs=0.003)
+    # A run and its copy differ in nothing, and luck makes that certain.
+    twin = replace(runs[0], label="twin", folder=folder / "twin")
+    (same,) = compare_runs((runs[0], twin), folder / "home").pairs
+    assert (same.p, same.p_all) == (1.0, 1.0)
+    assert same.sharpe is not None
+    assert same.sharpe.difference == 0.0
+
+
+def test_a_matrix_is_antisymmetric_and_marks_what_survives_all_looks(runs: tuple[SavedRun, ...], folder: Path) -> None:
+    found = compare_runs(runs, folder / "home")
+    sure = replace(found.pairs[0], p_all=0.001)
+    ratios, growth = _matrices(replace(found, pairs=(sure, *found.pairs[1:])))
+    assert ratios.labels == ("rules", "momentum", "hold")
+    for matrix in (ratios, growth):
+        for row in range(3):
+            assert matrix.rows[row][row] is None
+            for column in range(row):
+                one, other = matrix.rows[row][column], matrix.rows[column][row]
+                assert one is not None
+                assert other is not None
+                assert {one.value.strip("+−"), one.p} == {other.value.strip("+−"), other.p}
+                assert sorted(part.strip("+−") for part in one.interval.split(" to ")) == sorted(
+                    part.strip("+−") for part in other.interval.split(" to ")
+                )
+    marked = [[cell is not None and cell.p.endswith(" *") for cell in row] for row in ratios.rows]
+    assert marked == [[False, True, False], [True, False, False], [False, False, False]]
+    tones = {cell.tone for row in ratios.rows for cell in row if cell is not None and cell.tone}
+    assert tones == {"good", "bad"}
+    assert {cell.tone for row in growth.rows for cell in row if cell} == {""}
+
+
+@pytest.mark.browser
+def test_eight_runs_fit_on_every_screen_and_on_paper(
+    browser: Browser, runs: tuple[SavedRun, ...], folder: Path, tmp_path: Path
+) -> None:
+    many = tuple(replace(runs[number % 3], label=f"strategy-{number}") for number in range(8))
+    page = tmp_path / "eight.html"
+    page.write_text(comparison_page(compare_runs(many, folder / "home")), encoding="utf-8")
+    assert "as there are pairs, 28:" in page.read_text(encoding="utf-8")
+    demand_sound(browser, page)
 
 
 def test_trials_are_those_of_the_home_and_a_run_of_another_home_counts_beside(

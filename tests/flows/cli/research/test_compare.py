@@ -39,7 +39,10 @@ def test_saved_runs_are_one_json_object_a_page_and_words(run: Run, saved: dict[s
     assert shown.out.startswith("3 runs on the 89 days that all have, 2020-08-03 to 2020-10-30\n")
     assert "Less rules, on the same days:" in shown.out
     assert "was chosen after seeing all 3: the best of 3 trials without skill" in " ".join(shown.out.split())
+    assert "The Sharpe ratios of all 3 pairs" in shown.out
+    assert len(answer["pairs"]) == 3
     both = run("compare", saved["rules"], saved["hold"], *home)
+    assert "pairs" not in both.out
     assert "was chosen after seeing both" in " ".join(both.out.split())
 
 
