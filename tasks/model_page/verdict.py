@@ -2,7 +2,7 @@
 
 from strategy.training.promotion_gate import PRIOR, Criterion, Judged, Verdict
 from tasks.report.markup import ABSENT, Table, figure
-from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark
+from tasks.report.plots import Canvas, below_axis, drawing, hit_area, interval_mark, key, telling
 from tasks.report.scales import Scale, padded, value_ticks
 
 WIDE = Canvas(width_px=960, height_px=150, left_px=24)
@@ -38,7 +38,7 @@ def verdict_picture(verdict: Verdict, canvas: Canvas = WIDE) -> str:
     mark = '<line class="td-level" x1="0" x2="14" y1="-4" y2="-4"/>'
     title = f"Net Sharpe ratio minus the {'prior' if verdict.rival == PRIOR else 'champion'}'s"
     entries = [
-        (line_mark(0), f"difference {figure(found.difference)}, 95 % interval {_interval(found.low, found.high)}"),
+        (interval_mark(), f"difference {figure(found.difference)}, 95 % interval {_interval(found.low, found.high)}"),
         (mark, f"asked for: {asked} {figure(limit)}"),
     ]
     head, top_px = key(title, entries, canvas)
@@ -51,11 +51,35 @@ def verdict_picture(verdict: Verdict, canvas: Canvas = WIDE) -> str:
     parts = [
         head,
         below_axis(ticks, (top_px, floor_px), canvas),
-        f'<line class="td-level" x1="{at_px:.1f}" x2="{at_px:.1f}" y1="{top_px:.1f}" y2="{floor_px:.1f}"/>',
-        whisker((x(found.low), x(found.high)), middle_px, END_PX),
-        f'<circle class="td-dot td-dot-0" cx="{x(found.difference):.1f}" cy="{middle_px:.1f}" r="6"/>',
+        telling(
+            title,
+            _figures(verdict),
+            whisker((x(found.low), x(found.high)), middle_px, END_PX)
+            + f'<circle class="td-dot td-dot-0 td-mark" cx="{x(found.difference):.1f}" cy="{middle_px:.1f}" r="6"/>',
+            hit_area((x(found.low), x(found.high)), (middle_px - 12, middle_px + 12)),
+        ),
+        telling(
+            "Asked for",
+            ((asked, figure(limit)),),
+            f'<line class="td-level td-mark" x1="{at_px:.1f}" x2="{at_px:.1f}" y1="{top_px:.1f}" y2="{floor_px:.1f}"/>',
+            hit_area((at_px - 4, at_px + 4), (top_px, floor_px)),
+        ),
     ]
     return drawing(title, canvas, parts)
+
+
+def _figures(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """Return what is told of the difference."""
+    found = verdict.figures
+    low, high = found.low, found.high
+    interval = ABSENT if low is None or high is None else _interval(low, high)
+    return (
+        ("Difference", figure(found.difference)),
+        ("95 % interval", interval),
+        ("Net Sharpe ratio", figure(found.sharpe)),
+        (f"That of {named(verdict.rival)}", figure(found.rival_sharpe)),
+        ("p, deflated by the trials", ABSENT if found.p_deflated is None else f"{found.p_deflated:.4f}"),
+    )
 
 
 def whisker(columns_px: tuple[float, float], at_px: float, end_px: float) -> str:

@@ -19,6 +19,7 @@ STYLE = """
 .td-dot-0{fill:#1d4ed8}.td-dot-1{fill:#c2710c}.td-dot-2{fill:#0f8a7e}.td-dot-3{fill:#8b46c4}.td-dot-4{fill:#64748b}
 .td-key{stroke-width:3}.td-water{fill:#d9542b;fill-opacity:.28}.td-shore{fill:none;stroke:#c8451c;stroke-width:1}
 .td-expected{fill:#1d4ed8;fill-opacity:.1;stroke:#1d4ed8;stroke-opacity:.45;stroke-width:1}
+.td-hit{fill:none;pointer-events:all}.here>.td-hit{fill:#64748b;fill-opacity:.16}
 .td-off{display:none}.td-entry[role]{cursor:pointer}.td-entry[aria-pressed=false]{opacity:.45;text-decoration:line-through}
 .td-cross{stroke:#0f172a;stroke-width:1;pointer-events:none}.td-chosen{fill:#1d4ed8;fill-opacity:.14;pointer-events:none}
 .td-bull{fill:#17a673}.td-neutral{fill:#8592a5}.td-bear{fill:#dd5a34}

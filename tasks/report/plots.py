@@ -92,6 +92,26 @@ def block_mark(style: str) -> str:
     return f'<rect class="{style}" y="-9" width="14" height="9" rx="2"/>'
 
 
+def interval_mark() -> str:
+    """Return the mark of an interval in the legend."""
+    return '<path class="td-line td-0" d="M0 -4L14 -4M0 -8L0 0M14 -8L14 0"/>'
+
+
+def telling(name: str, figures: Sequence[tuple[str, str]], drawn: str, hit: str) -> str:
+    """Return a drawing as a mark that tells its name and figures: under the pointer, or by a title without a script.
+
+    `hit` is a shape that the pointer may be on, too; all texts are escaped.
+    """
+    told = "\n".join([name, *(f"{label}\t{value}" for label, value in figures)])
+    title = f"{name}: {', '.join(f'{label} {value}' for label, value in figures)}"
+    return f'<g data-tip="{escape(told)}"><title>{escape(title)}</title>{hit}{drawn}</g>'
+
+
+def hit_area(columns_px: tuple[float, float], rows_px: tuple[float, float]) -> str:
+    """Return an area without a look of its own, for the pointer."""
+    return bar("td-hit", columns_px, rows_px)
+
+
 def date_axis(dates: Sequence[date], x: Scale, rows_px: tuple[float, float], canvas: Canvas) -> str:
     """Return vertical grid lines from top to floor, with their dates under the floor."""
     marks = date_ticks(dates[0], dates[-1], max(2, canvas.width_px // 110))

@@ -308,9 +308,9 @@ function listen(svg, { data, state, tip, picture, redraw, show, few }) {
   }
 }
 
-// A grid whose cells tell their point under the pointer, or where the arrow keys lead.
-function warm(grid) {
-  const tip = made(grid, "div", "tip"), rows = [...grid.querySelectorAll("tbody tr")].map(row => [...row.querySelectorAll("td")]);
+// A place whose marks, in rows, tell what they show under the pointer, or where the arrow keys lead.
+function warm(grid, rows) {
+  const tip = made(grid, "div", "tip");
   let here = null;
   const leave = () => {
     tip.hidden = true;
@@ -318,6 +318,7 @@ function warm(grid) {
     here = null;
   };
   const show = cell => {
+    if (cell && cell === here) return;
     leave();
     if (!cell?.dataset.tip) return;
     (here = cell).classList.add("here");
@@ -326,13 +327,13 @@ function warm(grid) {
     made(tip, "b", "", name);
     for (const [label, value] of figures.map(line => line.split("\t"))) made(made(tip, "span", "", label), "i", "", value);
     tip.hidden = false;
-    const box = grid.getBoundingClientRect(), at = cell.getBoundingClientRect();
+    const box = grid.getBoundingClientRect(), at = (cell.querySelector(".td-mark") ?? cell).getBoundingClientRect();
     const middle = at.left + at.width / 2 - box.left, beside = middle > box.width / 2 ? at.left - box.left - tip.offsetWidth - 8 : at.right - box.left + 8;
     tip.style.left = `${Math.max(0, Math.min(beside, box.width - tip.offsetWidth))}px`;
     tip.style.top = `${Math.max(0, Math.min(at.top - box.top, box.height - tip.offsetHeight))}px`;
   };
   tip.hidden = true;
-  grid.addEventListener("pointerover", event => show(event.target.closest("td")));
+  grid.addEventListener("pointerover", event => show(event.target.closest("[data-tip]")));
   grid.addEventListener("pointerleave", leave);
   grid.addEventListener("blur", leave);
   set(grid, { tabindex: 0 }).addEventListener("keydown", event => {
@@ -341,9 +342,26 @@ function warm(grid) {
     if (!down && !across) return;
     event.preventDefault();
     const row = rows.findIndex(cells => cells.includes(here)), from = here ? [row, rows[row].indexOf(here)] : [-down, -across];
-    show(rows[from[0] + down]?.[from[1] + across] ?? here ?? grid.querySelector("td.best"));
+    show(rows[from[0] + down]?.[from[1] + across] ?? here ?? grid.querySelector(".best"));
   });
 }
 
-for (const grid of document.querySelectorAll(".heat")) warm(grid);
+// A drawing whose marks tell their values; what a browser shows by itself without a script would be shown twice.
+function tellMarks(picture) {
+  made(made(picture, "div", "tools"), "span", "", "Point at a mark for its values; the arrow keys lead from one to the next.");
+  picture.prepend(picture.lastChild);
+  for (const drawing of picture.querySelectorAll(".wide, .narrow")) {
+    const marks = [...drawing.querySelectorAll("[data-tip]")];
+    for (const mark of marks) {
+      const title = mark.querySelector("title");
+      mark.setAttribute("aria-label", title?.textContent ?? "");
+      title?.remove();
+    }
+    warm(drawing, marks.map(mark => [mark]));
+  }
+}
+
+for (const grid of document.querySelectorAll(".heat"))
+  warm(grid, [...grid.querySelectorAll("tbody tr")].map(row => [...row.querySelectorAll("td")]));
+for (const picture of document.querySelectorAll(".marked")) tellMarks(picture);
 for (const picture of document.querySelectorAll(".live")) enliven(picture);

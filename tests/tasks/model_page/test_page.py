@@ -145,6 +145,40 @@ def test_no_label_is_cut_off(browser: Browser, tmp_path: Path, width_px: int) ->
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width_px", [390, 1280])
+def test_inputs_and_verdict_tell_their_values(browser: Browser, tmp_path: Path, width_px: int) -> None:
+    page = tmp_path / "model.html"
+    page.write_text(model_page(PAGE), encoding="utf-8")
+    tab = a_tab(browser, width_px)
+    tab.goto(page.as_uri())
+    gate, worth = (tab.locator(".marked").nth(number).locator("> div:visible").last for number in (0, 1))
+    for key in ("± one standard deviation of 5 shuffles", "lost without it"):
+        assert worth.locator("text", has_text=key).count() == 1
+    gate.locator("circle").hover()
+    told = gate.locator(".tip").inner_text()
+    for text in ("Net Sharpe ratio minus the prior's", "−0.12 to 0.62", "0.1426"):
+        assert text in told
+    # The tip stays within the drawing, which would cut it off.
+    assert gate.evaluate(
+        "one => one.querySelector('.tip').getBoundingClientRect().top >= one.getBoundingClientRect().top"
+    )
+    worth.focus()
+    for name, lost in (("momentum_252", "+0.210"), ("volatility_ratio_20_250", "−0.020")):
+        tab.keyboard.press("ArrowDown")
+        said = worth.locator(".tip").inner_text()
+        assert said.startswith(name)
+        assert lost in said
+    tab.keyboard.press("Escape")
+    assert not worth.locator(".tip").is_visible()
+    # A browser's own hint would stand beside the tip; what reads the page aloud has the same words.
+    assert worth.locator("g[data-tip] title").count() == 0
+    assert worth.locator("g[data-tip]").first.get_attribute("aria-label") == (
+        "momentum_252: Sharpe ratio lost +0.210, Spread of 5 0.050, Signal moved by 0.0312"
+    )
+    tab.close()
+
+
+@pytest.mark.browser
 def test_the_curves_answer_by_step(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "model.html"
     page.write_text(model_page(PAGE), encoding="utf-8")
