@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what the tests compile and what the gate's suite finds, if they may do either. Garbage counts from now on.
+    """Keep what tests compile, find of bars and draw of pasts, if they may do any of it. Garbage counts from now on.
 
     To import that takes seconds.
     """
@@ -120,6 +120,10 @@ def pytest_collection_finish() -> None:
         from testing.runs.remembered_verdicts import remember_verdicts
 
         remember_verdicts()
+    if "tasks.daily.expectation" in sys.modules:
+        from testing.runs.remembered_limits import remember_limits
+
+        remember_limits()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
