@@ -1,12 +1,13 @@
 """Progress of long work, reported to a listener: counted pieces and steps of trainings; it never affects a result."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 T = TypeVar("T")
+G = TypeVar("G", bound=Sized)
 #: Pieces of a work up to which each is reported.
 MOST_STEPS = 500
 
@@ -124,3 +125,21 @@ def counted(items: Iterable[T], work: WorkName, total: int) -> Iterator[T]:
         yield item
         if not done % stride or done == total:
             told(WorkStep(work=work, done=done, total=total))
+
+
+def counted_together(groups: Iterable[G], work: WorkName, total: int) -> Iterator[G]:
+    """Yield groups of items, each done at once, and report the items of a group as done once the next is asked for.
+
+    >>> steps = []
+    >>> with listening(lambda step: steps.append(step.done)):
+    ...     list(counted_together(["ab", "c"], WorkName(name="Letters", unit="letters"), 3))
+    ['ab', 'c']
+    >>> steps
+    [0, 2, 3]
+    """
+    told(WorkStep(work=work, done=0, total=total))
+    done = 0
+    for group in groups:
+        yield group
+        done += len(group)
+        told(WorkStep(work=work, done=done, total=total))

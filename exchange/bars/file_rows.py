@@ -1,7 +1,7 @@
-"""Rows of a file of bars as a frame for each symbol: all symbols are read at once where every cell is as it should be.
+"""Rows of a file of bars as a frame for each symbol: many symbols are read at once where every cell is as it should be.
 
-A file of hundreds of symbols is read a column at a time. Where a cell needs more than that, each symbol is read by
-itself, so that what is said of the cell names its symbol and row. Both ways give the same frames.
+A file of hundreds of symbols is read a column at a time, of fifty of them. Where a cell needs more than that, each
+symbol is read by itself, so that what is said of the cell names its symbol and row. Both ways give the same frames.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 from exchange.bars.cells import numbers, plain_numbers, stamps, texts
 from exchange.ports import BAR_COLUMNS, MOVED, OWN, UNREAD, SourceRefused
+from strategy.work_progress import WorkName, counted_together
 
+READING = WorkName(name="Reading the file", unit="symbols")
+#: Symbols that are read at once: enough for columns to be long, few enough for progress to be seen.
+_AT_ONCE = 50
 #: Most characters of a cell that are shown.
 _SHOWN = 40
 _PRICES = ("open", "high", "low", "close", "volume", "adj_close")
@@ -39,8 +43,14 @@ def frames(path: Path, tables: Mapping[str, pa.Table]) -> dict[str, pd.DataFrame
 
     Raises SourceRefused for a symbol without rows or dates, with a cell that is no date, or with bars within a day.
     """
-    found = _all_at_once(path, tables)
-    return found if found is not None else {symbol: _frame(path, symbol, rows) for symbol, rows in tables.items()}
+    symbols = list(tables)
+    groups = [symbols[first : first + _AT_ONCE] for first in range(0, len(symbols), _AT_ONCE)]
+    found: dict[str, pd.DataFrame] = {}
+    for group in counted_together(groups, READING, len(symbols)):
+        some = {symbol: tables[symbol] for symbol in group}
+        together = _all_at_once(path, some)
+        found |= together or {symbol: _frame(path, symbol, rows) for symbol, rows in some.items()}
+    return found
 
 
 def _all_at_once(path: Path, tables: Mapping[str, pa.Table]) -> dict[str, pd.DataFrame] | None:

@@ -16,7 +16,10 @@ from exchange.bars.record_window import newest_until, requested
 from exchange.currencies import spelled
 from exchange.ports import BarRequest, SourceRefused
 from exchange.sessions.calendars import infer_calendar
-from strategy.market.instruments import Instrument
+from strategy.market.instruments import Calendar, Instrument
+from strategy.work_progress import WorkName, counted
+
+INFERRING = WorkName(name="Inferring calendars", unit="symbols")
 
 
 class FileBars:
@@ -42,6 +45,7 @@ class FileBars:
         self._known: dict[str, pd.DataFrame] = {}
         self._currency: dict[str, str | None] = {}
         self._listed_to: dict[str, date | None] = {}
+        self._calendar: dict[str, Calendar] = {}
         self.name = f"file:{self._path}"
 
     def symbols(self) -> tuple[str, ...]:
@@ -57,14 +61,17 @@ class FileBars:
         Raises SourceRefused for a symbol that is not in the file.
         """
         bars = self._bars(symbols)
+        new = {symbol: rows for symbol, rows in bars.items() if symbol not in self._calendar}
+        for symbol, rows in counted(new.items(), INFERRING, len(new)) if new else ():
+            self._calendar[symbol] = infer_calendar(symbol, rows["open_time"].to_numpy())
         return tuple(
             Instrument(
                 symbol=symbol,
-                calendar=infer_calendar(symbol, rows["open_time"].to_numpy()),
+                calendar=self._calendar[symbol],
                 currency=self._currency[symbol],
                 listed_to=self._listed_to[symbol],
             )
-            for symbol, rows in bars.items()
+            for symbol in bars
         )
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:

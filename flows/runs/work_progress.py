@@ -14,9 +14,9 @@ from strategy.work_progress import Said, TrainingAhead, TrainingStep, WorkStep, 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-#: Seconds between two lines without a terminal; counted work that takes less is not mentioned.
+#: Seconds between two lines without a terminal.
 LINE_S = 10.0
-#: Seconds until counted work is shown otherwise: shorter work needs nothing.
+#: Seconds until counted work is shown: shorter work needs nothing.
 SHOWN_AFTER_S = 2.0
 
 
@@ -123,11 +123,11 @@ def pace(step: WorkStep, elapsed_s: float) -> str:
 
 
 class WorkLines:
-    """Reporter by lines: what a training will take once it is measured, and where any work stands every LINE_S."""
+    """Reporter by lines: what a training will take once it is measured, and every LINE_S where the work at hand is."""
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._course = write, Course(clock)
-        self._lined_s = 0.0
+        self._lined_s: float | None = None
 
     def __call__(self, said: Said) -> None:
         """Report a step, or what lies ahead."""
@@ -137,13 +137,17 @@ class WorkLines:
         shown = self._course.heard(said)
         if shown is None:
             return
-        if shown.begins:
-            self._lined_s = shown.now_s
+        if self._lined_s is None or (shown.begins and isinstance(said, TrainingStep)):
+            self._lined_s = shown.begun_s
         if shown.expected:
             self._write(f"{shown.expected}\n")
-        elif shown.pace and not shown.ends and shown.now_s - self._lined_s >= LINE_S:
+        elif shown.pace and not shown.ends and self._due(shown, self._lined_s):
             self._lined_s = shown.now_s
             self._write(f"{shown.words}\n")
+
+    def _due(self, shown: Shown, lined_s: float) -> bool:
+        """Return whether it is time for a line: many short works, one after another, are not silent all together."""
+        return shown.now_s - lined_s >= LINE_S and shown.now_s - shown.begun_s >= SHOWN_AFTER_S
 
 
 class WorkBar:

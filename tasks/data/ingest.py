@@ -14,11 +14,12 @@ from storage.bars import funding_rates as funding_store
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars.staging import discard, stage
-from storage.database import connect
+from storage.database import Connection, connect, transaction
 from storage.ledger import orders
 from storage.ledger import positions as position_store
 from strategy.market.currencies import CurrencyPair
 from strategy.market.instruments import Calendar, Instrument
+from strategy.work_progress import WorkName, counted_together
 from tasks.data.currencies import Offered, demand_convertible, lacking_pairs, pairs_for
 from tasks.data.funding_rates import funding_delivered, perpetuals
 from tasks.run.job import Job
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 OVERLAP_BARS = 30
 #: Account days that a position is traced back, so that all bars since its opening are fetched again.
 MOST_DAYS_HELD = 1_000
+STAGING = WorkName(name="Staging bars", unit="symbols")
+#: Symbols whose bars are compared with the published ones in one statement, so that progress is seen.
+STAGED_AT_ONCE = 100
 #: Most days between a position's first day and the decision of its first order.
 DECIDED_DAYS = 7
 
@@ -165,10 +169,22 @@ def _as_stated(job: Job, known: Mapping[str, Instrument], fresh: Sequence[Instru
 def _staged(job: Job, delivery: _Delivery) -> dict[str, int]:
     with connect(job.home) as store:
         instrument_store.save(store, job.source, delivery.fresh)
-        staged = stage(store, job.source, delivery.bars, ingested_at=job.now)
+        with transaction(store):
+            staged = _staged_rows(store, job, delivery.bars)
         discard(store, job.source, [symbol for symbol in job.symbols if symbol not in staged])
     log.info("Staged %d bars from %s; symbols: %d.", sum(staged.values()), job.source, len(job.symbols))
     return staged
+
+
+def _staged_rows(store: Connection, job: Job, bars: pd.DataFrame) -> dict[str, int]:
+    """Stage the bars, many symbols in each statement; return the rows by symbol."""
+    numbers = bars.groupby("symbol", sort=False, dropna=False).ngroup()
+    parts = [part for _, part in bars.groupby(numbers // STAGED_AT_ONCE, sort=False)] or [bars]
+    staged = (stage(store, job.source, part, ingested_at=job.now) for part in parts)
+    rows: dict[str, int] = {}
+    for some in counted_together(staged, STAGING, int(numbers.max()) + 1 if len(numbers) else 0):
+        rows |= some
+    return rows
 
 
 def _completed(known: Instrument | None, stated: Instrument) -> Instrument:

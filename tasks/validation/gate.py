@@ -21,7 +21,7 @@ from strategy.exit_codes import Exit
 from strategy.market.bars import COLUMNS, Bars
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
-from strategy.work_progress import WorkName, counted
+from strategy.work_progress import WorkName, counted, counted_together
 from tasks.data.account_dates import account_dates
 from tasks.data.fx_rates import pairs_needed
 from tasks.notices.calendars import calendar_remarks, told_calendar
@@ -134,7 +134,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         for window, context in windows
     }
     with connect(job.home) as store:
-        for outcome in counted(_pass_or_hold(store, job, verdicts, fresh), PUBLISHING, len(verdicts)):
+        for outcome in _pass_or_hold(store, job, verdicts, fresh):
             if outcome.symbol in pairs:
                 unrated += [f"{in_words(finding)}; its last published rate stands" for finding in outcome.held[:1]]
                 continue
@@ -284,8 +284,8 @@ def _pass_or_hold(
 
     Earlier warnings on a bar stay unless the bar is one of the `fresh` days: new or changed.
     """
-    for start in range(0, len(verdicts), SYMBOLS_AT_ONCE):
-        some = verdicts[start : start + SYMBOLS_AT_ONCE]
+    groups = [verdicts[start : start + SYMBOLS_AT_ONCE] for start in range(0, len(verdicts), SYMBOLS_AT_ONCE)]
+    for some in counted_together(groups, PUBLISHING, len(verdicts)):
         passing = [verdict.symbol for verdict in some if verdict.passed]
         with transaction(store):
             done = bar_store.publish_all(store, job.source, passing, ingested_at=job.now)

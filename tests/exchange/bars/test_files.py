@@ -7,9 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from exchange.bars.files import FileBars
+from exchange.bars.cells import stamps
+from exchange.bars.file_rows import READING
+from exchange.bars.files import INFERRING, FileBars
 from exchange.ports import BAR_COLUMNS, MOVED, BarRequest, SourceRefused
 from strategy.market.instruments import Calendar
+from strategy.work_progress import listening
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -487,3 +490,27 @@ def test_a_clean_file_of_many_symbols_is_read_a_column_at_a_time(tmp_path, monke
 def test_what_is_wrong_with_one_of_many_symbols_names_it(tmp_path):
     with pytest.raises(SourceRefused, match="the date in row 2 of A is 'soon'"):
         everything(FileBars(many(tmp_path, {"date": "soon"}, "bars.csv")))
+
+
+def test_plain_days_are_read_as_any_other_dates_are(tmp_path):
+    days = ["2020-02-29", "1900-01-01", "", "9999-12-31", "0001-01-01", "0000-01-01", "1969-12-31"]
+    plain = stamps(tmp_path, "A", pa.chunked_array([days]))
+    # A blank after one of them takes the way of all spellings.
+    spelled = stamps(tmp_path, "A", pa.chunked_array([[f"{days[0]} ", *days[1:]]]))
+    pd.testing.assert_series_equal(plain, spelled, check_names=False)
+    for wrong in ("2020-02-30", "20-01-01", "2020-1-1"):
+        with pytest.raises(SourceRefused, match="the date in row 2 of A is"):
+            stamps(tmp_path, "A", pa.chunked_array([["2020-02-29", wrong]]))
+
+
+def test_the_reading_of_many_symbols_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("exchange.bars.file_rows._AT_ONCE", 2)
+    source, steps = FileBars(many(tmp_path, {}, "bars.csv")), []
+    with listening(steps.append):
+        first = source.instruments(source.symbols())
+        again = source.instruments(source.symbols())
+    assert again == first
+    assert [(step.work, step.done, step.total) for step in steps] == [
+        *((READING, done, 3) for done in (0, 2, 3)),
+        *((INFERRING, done, 3) for done in (0, 1, 2, 3)),
+    ]

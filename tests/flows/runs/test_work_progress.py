@@ -49,6 +49,19 @@ def test_work_that_is_soon_done_is_not_mentioned() -> None:
     assert lines(12, 0.5) == []
 
 
+def test_many_short_works_one_after_another_are_not_silent_all_together() -> None:
+    said: list[str] = []
+    now_s = 0.0
+    with listening(WorkLines(said.append, lambda: now_s)):
+        for number in range(4):
+            for _ in counted(range(3), WorkName(name=f"Work {number}", unit="pieces"), 3):
+                now_s += 2.0
+    assert said == [
+        "Work 1: 2 of 3 pieces, 30.0 pieces/min, about 2 s left\n",
+        "Work 3: 1 of 3 pieces, 30.0 pieces/min, about 4 s left\n",
+    ]
+
+
 def test_work_within_work_is_not_told_beside_it_and_is_told_after_it() -> None:
     said: list[str] = []
     clock = ticking(20.0)

@@ -16,7 +16,8 @@ from storage.ledger.row_codec import SNAPSHOTS, snapshot_row
 from strategy.account.orders import Order, Side
 from strategy.account.state import Account, Position, Snapshot
 from strategy.market.instruments import Instrument
-from tasks.data.ingest import ingest, ingest_all
+from strategy.work_progress import Said, WorkStep, listening
+from tasks.data.ingest import STAGING, ingest, ingest_all
 from tasks.validation.gate import NothingPublishable, inspect, validate
 from testing.accounts.ledgers import contents
 from testing.markets.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault
@@ -161,3 +162,30 @@ def test_an_account_stays_with_the_currency_that_it_has_traded_in(tmp_path: Path
     with pytest.raises(SourceRefused, match="SHARE in GBp; TOKEN in GBP"):
         ingest(replace(job, symbols=("TOKEN",)), lambda: priced)
     assert ingest(replace(job, symbols=("TOKEN",), account="other"), lambda: priced)["TOKEN"] == 160
+
+
+def test_bars_staged_in_parts_are_those_staged_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[Said] = []
+    ingest(a_job(tmp_path / "whole", PAIR.symbols(), FIRST), lambda: PAIR)
+    monkeypatch.setattr("tasks.data.ingest.STAGED_AT_ONCE", 1)
+    with listening(steps.append):
+        ingest(a_job(tmp_path / "parts", PAIR.symbols(), FIRST), lambda: PAIR)
+    assert [step.done for step in steps if isinstance(step, WorkStep) and step.work == STAGING] == [0, 1, 2]
+    for symbol in PAIR.symbols():
+        with connect(tmp_path / "whole") as store:
+            whole = staged(store, "fake", symbol)
+        with connect(tmp_path / "parts") as store:
+            pd.testing.assert_frame_equal(staged(store, "fake", symbol), whole)
+
+
+def test_a_stop_between_the_parts_stages_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.data.ingest.STAGED_AT_ONCE", 1)
+
+    def stop(said: Said) -> None:
+        if said == WorkStep(work=STAGING, done=1, total=2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"), listening(stop):
+        ingest(a_job(tmp_path, PAIR.symbols(), FIRST), lambda: PAIR)
+    with connect(tmp_path) as store:
+        assert [len(staged(store, "fake", symbol)) for symbol in PAIR.symbols()] == [0, 0]
