@@ -105,12 +105,12 @@ def several(names: Sequence[str], most: int = 4) -> str:
 
 
 def money(value: Decimal) -> str:
-    """Return money as text, to the cent.
+    """Return money as text, to the cent; less than half a cent has no sign.
 
-    >>> money(Decimal("-1234.5"))
-    '−1,234.50'
+    >>> money(Decimal("-1234.5")), money(Decimal("-0.004"))
+    ('−1,234.50', '0.00')
     """
-    return f"{value:,.2f}".replace("-", "−")
+    return f"{value:z,.2f}".replace("-", "−")
 
 
 def exactly(value: Decimal) -> str:
