@@ -43,7 +43,7 @@ def test_bars_are_published_though_the_rates_are_refused(home: Path) -> None:
 
 
 def test_bars_that_are_held_back_are_told_before_the_rates(home: Path) -> None:
-    rows = record(SHARE)
+    rows = record(SHARE).copy()
     rows.loc[rows.index[-1], "high"] = 1.0
     with pytest.raises(NothingPublishable, match="SHARE"):
         planned(on_refused_rates(home, rows))
