@@ -9,6 +9,7 @@ from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.paired_differences import Difference
 from tasks.comparison.comparison import Against, Chosen, Compared, Comparison, Pair
 from tasks.comparison.saved_runs import SavedRun
+from tasks.performance.run_record import RunRecord
 from tasks.report.markup import several
 from tasks.run.answers import Answer
 
@@ -229,18 +230,25 @@ def cautions(found: Comparison) -> tuple[str, ...]:
         )
     if len({record.source for record in records.values()}) > 1:
         told.append(f"the runs are of other sources: {_each({one: record.source for one, record in records.items()})}")
-    elif (
-        len({(record.symbols, record.dates[-1]) for record in records.values()})
-        == 1
-        < len({record.data_sha256 for record in records.values()})
-    ):
+    rates = {label: _rates(record) for label, record in records.items()}
+    # The hash covers the rates, too.
+    alike = {(record.source, record.symbols, record.dates[-1], rates[label]) for label, record in records.items()}
+    if len(alike) == 1 < len({record.data_sha256 for record in records.values()}):
         told.append("the runs saw other data of the same symbols; a difference may be that of the data: run them again")
     if len({record.code_version for record in records.values()}) > 1:
         versions = {label: record.code_version for label, record in records.items()}
         told.append(f"the runs are of other versions of the code: {_each(versions)}; run them again to be sure")
-    if len({record.account_version for record in records.values()}) > 1:
+    if len(set(rates.values())) > 1:
+        told.append(f"the runs are charged, and compared, at other rates ({_each(rates)}); give all the same --rates")
+    elif len({record.account_version for record in records.values()}) > 1:
         told.append("the Sharpe ratios of the runs are above other rates; give all runs the same --rates")
     return tuple(told)
+
+
+def _rates(record: RunRecord) -> str:
+    """Return the interest rates of a run in words."""
+    flat = record.config.get("financing_rate")
+    return f"rates {record.config.get('rates')}" if flat is None else f"a flat rate of {flat}"
 
 
 def _each(values: Mapping[str, str]) -> str:

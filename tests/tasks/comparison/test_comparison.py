@@ -245,6 +245,12 @@ def test_what_makes_runs_hard_to_compare_is_said(runs: tuple[SavedRun, ...], fol
         "the runs are of other versions of the code",
         "the Sharpe ratios of the runs are above other rates",
     ]
+    # Another series of rates makes another hash, and is no other data.
+    rates = {**runs[1].record.config, "financing_rate": None, "rates": "constant:0.03"}
+    other = runs[1].record.model_copy(update={"data_sha256": "f" * 64, "config": rates})
+    (told,) = cautions(compare_runs((runs[0], replace(runs[1], record=other)), folder / "home"))
+    assert told.startswith("the runs are charged, and compared, at other rates (")
+    assert "rates constant:0.03); give all the same --rates" in told
     other = runs[1].record.model_copy(update={"symbols": ("TOKEN",), "days_per_year": 252, "source": "yahoo"})
     found = compare_runs((runs[0], replace(runs[1], record=other)), folder / "home")
     assert found.days_per_year == 252
