@@ -28,7 +28,7 @@ from tasks.backtest.walk_forward import FoldAnswer
 from tasks.performance.tables import attribution_tables, risk_lines, risk_tables
 from tasks.pictures.stacked_areas import Stack, stack_picture, weight_lines
 from tasks.report.backtest_page import BacktestPage, CostLine
-from tasks.report.backtest_tables import Fold, Measured, Trade, monthly_returns, sleeve_lines
+from tasks.report.backtest_tables import Fold, Measured, Trade, a_year, monthly_returns, sleeve_lines
 from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
@@ -178,13 +178,16 @@ def _days_per_year(tested: Backtest) -> int:
 
 
 def _facts(tested: Backtest) -> tuple[tuple[str, str], ...]:
-    net, rivals = tested.net.metrics, tested.benchmarks.items()
+    net, rivals, days = tested.net.metrics, tested.benchmarks.items(), len(tested.dates)
     return (
         ("Net return", _change(net.total_return)),
         *((f"Return of {label}", _change(backtest.metrics.total_return)) for label, backtest in list(rivals)[:1]),
-        ("Growth per year", _change(net.cagr)),
-        ("Sharpe ratio", figure(net.sharpe)),
-        *((f"Sharpe ratio of {label}", figure(backtest.metrics.sharpe)) for label, backtest in list(rivals)[:1]),
+        ("Growth per year", a_year(_change(net.cagr), days)),
+        ("Sharpe ratio", a_year(figure(net.sharpe), days)),
+        *(
+            (f"Sharpe ratio of {label}", a_year(figure(backtest.metrics.sharpe), days))
+            for label, backtest in list(rivals)[:1]
+        ),
         ("Deepest drawdown", share(net.max_drawdown)),
     )
 

@@ -23,6 +23,7 @@ from tasks.backtest.tear_sheet import tear_sheet
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.performance.symbol_benchmark import closes_on
 from tasks.report.backtest_page import BacktestPage
+from tasks.report.backtest_tables import TOO_EARLY
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 
@@ -71,6 +72,8 @@ def test_a_short_window_has_no_rolling_panels(tmp_path: Path) -> None:
     tested = backtest(a_job(tmp_path, ("SHARE",), END), window, lambda: PAIR)
     sheet = sheet_of(tested)
     assert [panel.heading for panel in sheet.picture.panels] == ["Exposure, long less short"]
+    # Two months say nothing of a year.
+    assert {dict(sheet.facts)[name] for name in ("Growth per year", "Sharpe ratio")} == {TOO_EARLY}
     # Nothing was tested beside it.
     told = {line.name: line.meaning for line in sheet.risk}
     assert told["Beta and alpha"] == "undefined: no other strategy was tested to compare with"
