@@ -10,6 +10,7 @@ import pandas as pd
 from flows.config.paths import expanded
 from flows.config.wall_clock import clock
 from storage import reports
+from strategy.exit_codes import UsageError
 from tasks.backtest.export import run_record
 from tasks.comparison.answer import CompareAnswer, compare_answer
 from tasks.comparison.comparison import Comparison as Compared
@@ -134,6 +135,10 @@ def compare(runs: Sequence[Run], *, home: str | PathLike[str] | None = None) -> 
     ([('momentum', 'rules')], ['rules', 'momentum'])
     """
     with in_terms_of_python():
+        if isinstance(runs, str):
+            raise UsageError(f"runs is {runs!r}, one folder; give a list of two to eight, such as [{runs!r}, backtest]")
+        if len({id(run) for run in runs if isinstance(run, Backtest)}) < sum(isinstance(run, Backtest) for run in runs):
+            raise UsageError("a backtest was named twice; a run cannot be compared with itself, name each once")
         named, records, at = [], [], clock()
         for number, run in enumerate(runs, start=1):
             if isinstance(run, Backtest):

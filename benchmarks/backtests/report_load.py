@@ -41,7 +41,7 @@ def opened(tab: Page, page: Path) -> tuple[float, float]:
     tab.goto(page.as_uri())
     tab.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     wall = time.perf_counter() - began
-    found = {one["name"]: one["value"] for one in client.send("Performance.getMetrics")["metrics"]}
+    found = {metric["name"]: metric["value"] for metric in client.send("Performance.getMetrics")["metrics"]}
     client.detach()
     return wall, found["TaskDuration"]
 
@@ -72,7 +72,7 @@ def main() -> None:
             browser.close()
         print(f"{given.symbols} symbols, {given.sessions:,} sessions: {report.stat().st_size / 1e6:.2f} MB")
         for page, found in took.items():
-            wall, spent = (statistics.median(one) for one in zip(*found, strict=True))
+            wall, spent = (statistics.median(column) for column in zip(*found, strict=True))
             best = min(each[0] for each in found)
             print(f"{page.stem:7} opens in {wall:.2f} s, {best:.2f} s at best, {spent:.2f} s of tasks in the page")
 

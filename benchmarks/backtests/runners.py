@@ -56,7 +56,7 @@ def trained(folds: int, steps: int) -> Callable[[Runner], object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Training:
-    """What the trainings share: all but their seeds."""
+    """Shared by the trainings: all but their seeds."""
 
     bars: Mapping[str, Bars]
     config: AccountConfig

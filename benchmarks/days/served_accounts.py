@@ -17,7 +17,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,7 +67,7 @@ sys.meta_path.insert(0, Timed())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What the runs of a round took, in seconds, and what the logs and the ledger have of them."""
+    """A round: the seconds that its runs took, and what the logs and the ledger have of them."""
 
     wall_s: float
     queued_s: tuple[float, ...]
@@ -167,11 +167,13 @@ def measure(records: str, given: argparse.Namespace) -> Served:
 def miscounted(home: Path, accounts: tuple[str, ...]) -> int:
     """Return how many accounts do not have the day once: one snapshot, one run, two decisions, an order a symbol."""
     with connect(home) as store:
-        counts: Callable[[str, str], tuple[int, ...] | None] = lambda account, table: store.execute(  # noqa: E731
-            f"SELECT count(*) FROM {table} WHERE account = ? AND as_of = ?", [account, DAYS[1]]
-        ).fetchone()
+
+        def rows(account: str, table: str) -> tuple[int, ...] | None:
+            select = f"SELECT count(*) FROM {table} WHERE account = ? AND as_of = ?"
+            return store.execute(select, [account, DAYS[1]]).fetchone()
+
         wanted = {"account_snapshots": 1, "runs": 1, "decisions": 2}
-        wrong = [any(counts(account, table) != (count,) for table, count in wanted.items()) for account in accounts]
+        wrong = [any(rows(account, table) != (count,) for table, count in wanted.items()) for account in accounts]
         orders = store.execute(
             "SELECT count(*) - count(DISTINCT (account, as_of, symbol)) FROM orders WHERE as_of = ?", [DAYS[1]]
         ).fetchone()
@@ -193,9 +195,9 @@ def main() -> None:
         lived = measure(records, given)
         cells = (
             *(records, f"{lived.wall_s:.0f} s", f"{60 * given.accounts / lived.wall_s:.1f}"),
-            *(f"{one:.1f} s" for one in (statistics.median(lived.queued_s), max(lived.queued_s))),
-            *(f"{one:.1f} s" for one in (statistics.median(lived.ran_s), max(lived.ran_s))),
-            *(f"{one:.2f} s" for one in (statistics.median(lived.waited_s), lived.longest_wait_s)),
+            *(f"{seconds:.1f} s" for seconds in (statistics.median(lived.queued_s), max(lived.queued_s))),
+            *(f"{seconds:.1f} s" for seconds in (statistics.median(lived.ran_s), max(lived.ran_s))),
+            *(f"{seconds:.2f} s" for seconds in (statistics.median(lived.waited_s), lived.longest_wait_s)),
             *(lived.locked, lived.not_done, lived.doubled),
         )
         print(ROW.format(*cells), flush=True)

@@ -1,4 +1,4 @@
-"""What import, a day, a backtest and a sweep of many symbols cost: processor time, memory, the exponent in symbols.
+"""Cost of import, a day, a backtest and a sweep of many symbols: processor time, memory, the exponent in symbols.
 
     .venv/bin/python benchmarks/days/wide_panels.py [--symbols 50 150 500] [--sessions 5000] [--only backtest report]
 

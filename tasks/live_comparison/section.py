@@ -31,7 +31,7 @@ MOST_DAYS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What fills of an account cost: their number, fees and slippage, and the money traded."""
+    """Costs of an account's fills: their number, fees and slippage, and the money traded."""
 
     trades: int
     paid: Decimal
@@ -186,9 +186,9 @@ def _figures(
         return Table(heading=heading, columns=columns, rows=(), empty="No two days are common to both.")
     returns = [values[common[-1]] / values[common[0]] - 1 if values[common[0]] > 0 else None for values in paths]
     paid = _costs(tested, common, (lived.fills, tested.net.replay.fills))
-    trades = [one.trades for one in paid]
-    bps = [one.bps for one in paid]
-    money_a_trade = [one.paid / one.trades if one.trades else None for one in paid]
+    trades = [costs.trades for costs in paid]
+    bps = [costs.bps for costs in paid]
+    money_a_trade = [costs.paid / costs.trades if costs.trades else None for costs in paid]
     rows = (
         ("Return", *(_percent(value) for value in (*returns, _less(*returns)))),
         ("Trades", *(f"{count:,}" for count in trades), f"{trades[0] - trades[1]:+,}".replace("-", "−")),

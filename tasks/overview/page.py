@@ -8,6 +8,7 @@ from storage.models.saved_pages import PageKind, SavedPage
 from tasks.digest.facts import Equity
 from tasks.overview.facts import AccountFacts, ModelFacts, Overview, Standing
 from tasks.overview.sparkline import sparkline
+from tasks.report.backtest_tables import a_year
 from tasks.report.markup import ABSENT, figure, money, render, share
 from tasks.report.scales import signed_percent
 
@@ -174,8 +175,8 @@ def _saved(saved: SavedBacktest, seen: Overview) -> Link:
 def _figures(saved: SavedBacktest) -> str:
     """Return what a saved backtest shows in short, and where it lies."""
     return (
-        f"net return {share(saved.total_return)}, Sharpe ratio {figure(saved.sharpe)}; saved "
-        f"{_instant(saved.saved_at)} as {saved.report}"
+        f"net return {share(saved.total_return)}, Sharpe ratio {_ratio(saved)}; saved {_instant(saved.saved_at)} as "
+        f"{saved.report}"
     )
 
 
@@ -189,7 +190,12 @@ def _page(saved: SavedPage, seen: Overview) -> Link:
 def _told(saved: SavedPage) -> str:
     """Return what a saved comparison or sweep shows in short, and where it lies."""
     luck = "" if saved.deflated is None else f", more than luck with probability {share(saved.deflated)}"
-    return f"best Sharpe ratio {figure(saved.sharpe)}{luck}; saved {_instant(saved.saved_at)} as {saved.page}"
+    return f"best Sharpe ratio {_ratio(saved)}{luck}; saved {_instant(saved.saved_at)} as {saved.page}"
+
+
+def _ratio(saved: SavedBacktest | SavedPage) -> str:
+    """Return the Sharpe ratio, unless the dates alone tell that there are too few account days to annualise."""
+    return a_year(figure(saved.sharpe), (saved.last_day - saved.first_day).days + 1)
 
 
 def _some(items: tuple[str, ...] | list[str]) -> str:

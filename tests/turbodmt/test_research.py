@@ -137,6 +137,10 @@ def test_backtests_of_this_process_are_compared_and_told_apart(bars: pd.DataFram
     assert answer["runs"][0]["net"]["sharpe"] == pytest.approx(rules.stats["sharpe"])
     with pytest.raises(UsageError, match="1 saved runs were named; a comparison takes 2 to 8"):
         td.compare([rules])
+    with pytest.raises(UsageError, match="a backtest was named twice; a run cannot be compared with itself"):
+        td.compare([rules, rules])
+    with pytest.raises(UsageError, match="runs is 'folder', one folder; give a list of two to eight"):
+        td.compare("folder")
     with pytest.raises(UsageError, match=r"has no run\.json; name a folder that"):
         td.compare([rules, tmp_path / "nowhere"])
     with pytest.raises(ValueError, match=r"it must end in \.html"):

@@ -152,6 +152,13 @@ def test_models_comparisons_and_sweeps_are_linked_with_what_they_show() -> None:
         assert text in page, text
 
 
+def test_a_ratio_of_a_few_days_is_not_annualised() -> None:
+    few = {"last_day": date(2005, 1, 6)}
+    page = overview_page(replace(SEVERAL, backtests=(replace(SAVED, **few),), pages=(replace(SWEPT, **few),)))
+    assert "net return 125.0%, Sharpe ratio from 63 days on; saved" in page
+    assert "best Sharpe ratio from 63 days on, more than luck" in page
+
+
 def test_a_home_without_accounts_says_what_makes_one() -> None:
     page = overview_page(Overview(now=NOW, scheduled=False))
     assert "There is no account yet; <code>turbodmt daily</code> makes one." in page
