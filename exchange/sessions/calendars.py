@@ -96,10 +96,15 @@ def infer_calendar(symbol: str, dates: DayArray) -> Calendar:
     if not len(known) or weekend_share > 0.01:
         return Calendar.WEEKDAYS
     first, last = known[0].astype(object), known[-1].astype(object)
-    weekdays = sessions(Calendar.WEEKDAYS, first, last)
-    holidays = np.setdiff1d(weekdays, sessions(Calendar.XNYS, first, last))
+    holidays = _holidays(first, last)
     traded_holidays = np.isin(holidays, known).sum()
     return Calendar.XNYS if traded_holidays <= 0.1 * len(holidays) else Calendar.WEEKDAYS
+
+
+@lru_cache(maxsize=64)
+def _holidays(first: date, last: date) -> DayArray:
+    """Return the weekdays without a session in New York: many symbols have the same first and last bar."""
+    return np.setdiff1d(sessions(Calendar.WEEKDAYS, first, last), sessions(Calendar.XNYS, first, last))
 
 
 def why_inferred(calendar: Calendar) -> str:

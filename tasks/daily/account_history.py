@@ -12,14 +12,14 @@ from storage.database import Connection, connect
 from storage.ledger import bulk
 from storage.ledger import positions as position_store
 from strategy.backtest.day_loop import Replay
-from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes
 from strategy.backtest.replay import replay
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.signals.outlook import symbol_signals
+from strategy.signals.outlook import history_bars, symbol_signals
 from tasks.backtest.measured import measure_account
 from tasks.backtest.run import Tested
 from tasks.report.backtest_tables import Measured
@@ -43,7 +43,9 @@ def account_history(job: Job) -> AccountHistory:
     with connect(job.home) as store:
         daily_replay = replay_until(store, job.account, job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
-        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        # As many bars as days, more than an account can have traded on, and those that its first day looks back on.
+        span_bars = (job.as_of - _dates(daily_replay)[0]).days + 1 + max(IMPACT_BARS, history_bars(BASELINE))
+        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=span_bars)
     strategy, financing = str(job.policy.strategy), job.policy.costs.financing
     tested = [
         Tested(label=strategy, replay=daily_replay, metrics=measure_account(daily_replay, instruments, financing))

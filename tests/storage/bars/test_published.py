@@ -303,3 +303,19 @@ def test_each_symbol_may_be_loaded_up_to_a_date_of_its_own(home: Path) -> None:
         until = {"B": date(2020, 1, 2), "none": END, "A": date(2020, 1, 3)}
         loaded = bars.load_until(store, "test", until, last_bars=2)
         assert {name: known.close.tolist() for name, known in loaded.items()} == {"B": [10.0, 11.0], "A": [11.0, 12.0]}
+
+
+def test_the_newest_bars_of_a_series_with_long_gaps_are_the_newest_of_all(home: Path) -> None:
+    every_day = delivery("daily", "2020-01-01", [float(price) for price in range(10, 410)])
+    sparse = delivery("sparse", "2020-01-01", [float(price) for price in range(10, 22)])
+    sparse["open_time"] += pd.to_timedelta(np.arange(12) * 30, unit="D")
+    with connect(home) as store:
+        for rows in (every_day, sparse):
+            deliver(store, rows)
+        until = {"sparse": date(2020, 12, 31), "none": END, "daily": date(2020, 12, 31)}
+        for most in (1, 2, 5, 11, 12, 13, 400):
+            whole, newest = bars.load_until(store, "test", until), bars.load_until(store, "test", until, last_bars=most)
+            assert list(newest) == list(whole) == ["sparse", "daily"]
+            for symbol, series in newest.items():
+                assert series.open_time.tolist() == whole[symbol].open_time[-most:].tolist()
+                assert series.close.tolist() == whole[symbol].close[-most:].tolist()
