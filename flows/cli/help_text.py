@@ -1,11 +1,12 @@
 """The help: commands grouped by task, examples under each, and what to do next where nothing was asked."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from flows.config.paths import HomeUnknown, default_home
 
@@ -111,6 +112,25 @@ class TaskGroup(TyperGroup):
         for title, commands in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([*commands.items()])
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help names its arguments alone: typer adds `<str>` to them."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options."""
+        parts: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        parameters: list[Any] = self.get_params(ctx)
+        for each in parameters:
+            record = each.get_help_record(ctx)
+            if record is not None:
+                named = each.param_type_name == "argument" and (each.metavar or each.bare_type() == "str")
+                name = re.sub(" <.*>$", "", record[0]) if named else record[0]
+                parts["Options" if each.param_type_name == "option" else "Arguments"].append((name, record[1]))
+        for title, records in parts.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 def examples(command: str) -> str:

@@ -17,7 +17,7 @@ from flows.cli.data.bars import bars
 from flows.cli.data.import_bars import import_bars
 from flows.cli.data.quality import quality
 from flows.cli.data.universe import universe
-from flows.cli.help_text import TaskGroup, examples, next_steps
+from flows.cli.help_text import PlainCommand, TaskGroup, examples, next_steps
 from flows.cli.operate.digest import digest
 from flows.cli.operate.doctor import doctor
 from flows.cli.operate.init import init
@@ -123,11 +123,11 @@ for _command in COMMANDS:
     _class = ResultsCommand if _command is backtest else FinancedCommand if _command in FINANCED else SettingsCommand
     app.command(cls=_class, epilog=examples(_command.__name__))(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
-app.command(epilog=examples("init"))(init)
+app.command(cls=PlainCommand, epilog=examples("init"))(init)
 app.command(name="import", cls=SettingsCommand, epilog=examples("import"))(import_bars)
 _strategies = typer.Typer(invoke_without_command=True, epilog=examples("strategies"))
 _strategies.callback()(documented(strategies))
-_strategies.command(epilog=examples("strategies new"))(documented(new))
+_strategies.command(cls=PlainCommand, epilog=examples("strategies new"))(documented(new))
 _strategies.command(cls=SettingsCommand, epilog=examples("strategies accept"))(documented(accept))
 app.add_typer(_strategies, name="strategies")
 

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from flows.cli.console import fail, tell
+from flows.cli.help_text import PlainCommand
 from flows.doctor.environment_names import PREFIX, remedy_of, strange_names
 from strategy.exit_codes import Exit
 
@@ -18,7 +18,7 @@ OPTION = "--set"
 SHORTHANDS = {"financing_rate": "--financing-rate", "rates": "--rates"}
 
 
-class SettingsCommand(TyperCommand):
+class SettingsCommand(PlainCommand):
     """A command that reads settings: it takes `--set`, and warns of a misspelt environment variable."""
 
     #: The settings that have an option of their own on the command.
@@ -117,11 +117,17 @@ def _options() -> tuple[Any, ...]:
         ] = None,
         financing_rate: Annotated[
             str | None,
-            typer.Option(SHORTHANDS["financing_rate"], help="Flat yearly rate of financing, in place of rates: 0.05."),
+            typer.Option(
+                SHORTHANDS["financing_rate"],
+                metavar="RATE",
+                help="Flat yearly rate of financing, in place of rates: 0.05.",
+            ),
         ] = None,
         rates: Annotated[
             str | None,
-            typer.Option(SHORTHANDS["rates"], help="Interest rates: bills, yahoo, constant:0.02 or file:PATH."),
+            typer.Option(
+                SHORTHANDS["rates"], metavar="NAME", help="Interest rates: bills, yahoo, constant:0.02 or file:PATH."
+            ),
         ] = None,
     ) -> None: ...
 

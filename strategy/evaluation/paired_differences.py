@@ -91,19 +91,6 @@ def paired_differences(
     )
 
 
-def growth_difference(
-    ours: DailyReturns, theirs: DailyReturns, *, days_per_year: int, seed: int, resamples: int = RESAMPLES
-) -> Difference | None:
-    """Return the difference of growth per year alone, as `paired_differences` has it.
-
-    None for fewer than 20 days, or where an account has lost everything.
-    """
-    pair = np.stack([ours.returns, theirs.returns])
-    if pair.shape[1] < MIN_DAYS or not (pair > -1.0).all():
-        return None
-    return _of_growth(np.log1p(pair), days_per_year, (seed, resamples))
-
-
 def _at_equal_vol(ours: FloatArray, theirs: FloatArray, draws: tuple[int, int]) -> Difference | None:
     """Return the difference of the deepest drawdowns of returns, ours scaled to the volatility of theirs."""
     spread = float(ours.std(ddof=1))

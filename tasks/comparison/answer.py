@@ -80,15 +80,14 @@ class PairSharpeAnswer(DifferenceAnswer):
 
 
 class PairAnswer(Answer):
-    """A run less an earlier one of the list on the same days; null as in the differences from the first run.
-
-    `growth` is a fraction a year.
-    """
+    """A run less an earlier one of the list on the same days, as the differences from the first run are."""
 
     label: str
     other: str
     sharpe: PairSharpeAnswer | None
     growth: DifferenceAnswer | None
+    drawdown: DifferenceAnswer | None
+    drawdown_at_equal_vol: DifferenceAnswer | None
 
 
 class ChosenAnswer(Answer):
@@ -175,14 +174,16 @@ def _against(each: Against) -> AgainstAnswer:
 
 
 def _pair(each: Pair) -> PairAnswer:
-    ratio, p, p_all = each.sharpe, each.p, each.p_all
+    ratio, p, p_all = each.differences.sharpe, each.p, each.p_all
     return PairAnswer(
         label=each.label,
         other=each.other,
         sharpe=None
         if ratio is None or p is None or p_all is None
         else PairSharpeAnswer(difference=ratio.difference, low=ratio.low, high=ratio.high, p=p, p_all=p_all),
-        growth=_difference(each.growth),
+        growth=_difference(each.differences.growth),
+        drawdown=_difference(each.differences.drawdown),
+        drawdown_at_equal_vol=_difference(each.differences.drawdown_at_equal_vol),
     )
 
 

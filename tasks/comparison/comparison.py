@@ -17,23 +17,23 @@ from strategy.evaluation.deflated_sharpe import TrialLog, deflated_sharpe, expec
 from strategy.evaluation.metrics import Metrics, daily_returns, excess_returns, metrics, moving_days
 from strategy.evaluation.paired_differences import (
     DailyReturns,
-    Difference,
     PairedDifferences,
-    growth_difference,
     paired_differences,
 )
 from strategy.evaluation.pbo import overfitting
 from strategy.evaluation.sharpe import sample, sharpe
-from strategy.evaluation.sharpe_tests import MIN_DAYS, RESAMPLES, Incomparable, SharpeDifference, compare, sidak
+from strategy.evaluation.sharpe_tests import MIN_DAYS, RESAMPLES, Incomparable, SharpeDifference, sidak
 from strategy.evaluation.spa import superiority
 from strategy.exit_codes import UsageError
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
+from strategy.work_progress import WorkName, counted
 from tasks.comparison.saved_runs import SavedRun
 from tasks.performance.run_record import RunRecord
 
 #: Blocks of days that the probability of backtest overfitting is computed from.
 BLOCKS = 16
+PAIRS = WorkName(name="Comparing", unit="pairs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +66,7 @@ class Against:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A run less an earlier one of the list: Sharpe ratio and growth per year, None as in PairedDifferences.
+    """A run less an earlier one of the list.
 
     `p` is the probability of a Sharpe ratio at least so much higher or lower if both were the same, `p_all` that of one
     such difference among all pairs.
@@ -74,8 +74,7 @@ class Pair:
 
     label: str
     other: str
-    sharpe: SharpeDifference | None
-    growth: Difference | None
+    differences: PairedDifferences
     p: float | None
     p_all: float | None
 
@@ -135,15 +134,14 @@ def compare_runs(runs: Sequence[SavedRun], home: Path) -> Comparison:
         )
     days_per_year = min(run.record.days_per_year for run in runs)
     compared = tuple(_on(dates, run, days_per_year) for run in runs)
-    first, seed = compared[0], runs[0].record.seed
-    how = _How(days_per_year=days_per_year, seed=seed)
-    against = tuple(_against(other, first, how, len(runs) - 1) for other in compared[1:])
+    how = _How(days_per_year=days_per_year, seed=runs[0].record.seed)
+    pairs = _pairs(compared, how)
     return Comparison(
         dates=dates,
         days_per_year=days_per_year,
         runs=compared,
-        against=against,
-        pairs=_pairs(compared, how),
+        against=tuple(_against(pair, len(runs) - 1) for pair in pairs if pair.other == runs[0].label),
+        pairs=pairs,
         chosen=_chosen(compared, tried(runs, home), how),
     )
 
@@ -179,29 +177,24 @@ def _accrued(values: Sequence[float] | FloatArray, rows: NDArray[np.int64]) -> F
     return result
 
 
-def _against(other: Compared, first: Compared, how: _How, looks: int) -> Against:
-    found = paired_differences(other.daily, first.daily, days_per_year=how.days_per_year, seed=how.seed)
-    p = None if found.sharpe is None else sidak(found.sharpe.p, looks)
-    return Against(label=other.label, differences=found, p_chosen=p)
+def _against(pair: Pair, looks: int) -> Against:
+    ratio = pair.differences.sharpe
+    p = None if ratio is None else sidak(ratio.p, looks)
+    return Against(label=pair.label, differences=pair.differences, p_chosen=p)
 
 
 def _pairs(runs: Sequence[Compared], how: _How) -> tuple[Pair, ...]:
     """Return every later run less every earlier one, with the p of as many looks as there are pairs."""
     every = tuple(combinations(runs, 2))
     found = []
-    for earlier, later in every:
-        days = {"days_per_year": how.days_per_year, "seed": how.seed}
-        try:
-            ratio = compare(later.daily.excess, earlier.daily.excess, **days)
-        except Incomparable:
-            ratio = None
-        p = None if ratio is None else _either_way(ratio)
+    for earlier, later in counted(every, PAIRS, len(every)):
+        differences = paired_differences(later.daily, earlier.daily, days_per_year=how.days_per_year, seed=how.seed)
+        p = None if differences.sharpe is None else _either_way(differences.sharpe)
         found.append(
             Pair(
                 label=later.label,
                 other=earlier.label,
-                sharpe=ratio,
-                growth=growth_difference(later.daily, earlier.daily, **days),
+                differences=differences,
                 p=p,
                 p_all=None if p is None else sidak(p, len(every)),
             )

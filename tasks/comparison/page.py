@@ -208,7 +208,7 @@ class Matrix:
 
 
 def _matrices(found: Comparison) -> tuple[Matrix, ...]:
-    """Return the Sharpe ratios and the growths of all runs less each other."""
+    """Return the Sharpe ratios, growths and deepest drawdowns of all runs less each other."""
     labels = tuple(run.label for run in found.runs)
     known = {(pair.label, pair.other): pair for pair in found.pairs}
 
@@ -232,11 +232,16 @@ def _matrices(found: Comparison) -> tuple[Matrix, ...]:
             labels=labels,
             rows=of(_growth_cell),
         ),
+        Matrix(
+            heading="Deepest drawdown, in percentage points, above 0 where the row's is deeper",
+            labels=labels,
+            rows=of(_drawdown_cell),
+        ),
     )
 
 
 def _ratio_cell(pair: Pair, sign: int) -> Cell:
-    ratio, p = pair.sharpe, pair.p_all
+    ratio, p = pair.differences.sharpe, pair.p_all
     if ratio is None or p is None:
         return Cell(value=ABSENT, interval="", p="", tone="")
     kept = p < SIGNIFICANT
@@ -247,9 +252,17 @@ def _ratio_cell(pair: Pair, sign: int) -> Cell:
 
 
 def _growth_cell(pair: Pair, sign: int) -> Cell:
-    if pair.growth is None:
+    return _percent_cell(pair.differences.growth, sign)
+
+
+def _drawdown_cell(pair: Pair, sign: int) -> Cell:
+    return _percent_cell(pair.differences.drawdown, sign)
+
+
+def _percent_cell(found: Difference | None, sign: int) -> Cell:
+    if found is None:
         return Cell(value=ABSENT, interval="", p="", tone="")
-    return _cell(pair.growth, sign, (signed_percent, ""), "")
+    return _cell(found, sign, (signed_percent, ""), "")
 
 
 def _cell(found: Difference | SharpeDifference, sign: int, told: tuple[Callable[[float], str], str], tone: str) -> Cell:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -97,7 +97,7 @@ def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict,
     rows. Whole histories go in parts of some ROWS_AT_ONCE, which bounds the memory.
     """
     told = counted(windows, CHECKING, len(windows))
-    verdicts = tuple(verdict for part in _parts(windows) for verdict in _judged(list(islice(told, len(part)))))
+    verdicts = tuple(verdict for part in _parts(windows) for verdict in _judged([windows[at] for at in part], told))
     # The last window counts as done once there is no other.
     next(told, None)
     return verdicts
@@ -116,13 +116,16 @@ def _parts(windows: Sequence[tuple[pd.DataFrame, Context]]) -> list[list[int]]:
     return parts
 
 
-def _judged(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict, ...]:
+def _judged(
+    windows: Sequence[tuple[pd.DataFrame, Context]], told: Iterator[tuple[pd.DataFrame, Context]]
+) -> tuple[Verdict, ...]:
+    """Return the verdicts on windows that go through the suite together; `told` yields each as it is measured."""
     shapes = [_shape(window, context).assign(window=number) for number, (window, context) in enumerate(windows)]
     broken = _validate("shape", SHAPE_CHECKS, pd.concat(shapes, ignore_index=True)) if shapes else {}
     misshapen = {number for rows in broken.values() for number in rows["window"]}
     measured = [
         measure(window, context).assign(window=number)
-        for number, (window, context) in enumerate(windows)
+        for number, (window, context) in enumerate(islice(told, len(windows)))
         if number not in misshapen
     ]
     if measured:

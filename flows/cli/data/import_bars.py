@@ -18,10 +18,12 @@ def import_bars(
     file: Annotated[str, typer.Argument(help="A csv or parquet file of daily bars, or sample, binance or yahoo.")],
     symbols: Annotated[
         str | None,
-        typer.Option("--symbol", "--symbols", help="Which symbols; the one of a file that has no column of them."),
+        typer.Option(
+            "--symbol", "--symbols", metavar="A,B", help="Which symbols; the one of a file that has no column of them."
+        ),
     ] = None,
     accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why it is released.")] = None,
     calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,

@@ -30,11 +30,12 @@ def init(
     symbols: Symbols = None,
     strategy: Strategy = None,
     capital: Capital = None,
-    broker: Annotated[str | None, typer.Option(help="paper, testnet-spot or testnet-futures.")] = None,
+    broker: Annotated[str | None, typer.Option(metavar="NAME", help="paper, testnet-spot or testnet-futures.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: options and defaults; replace a file.")] = False,
     home: Home = None,
     risk: Annotated[
-        str | None, typer.Option(help="cautious (10 %, 1x), normal (15 %, 1.5x) or published (35 %, 2x).")
+        str | None,
+        typer.Option(metavar="NAME", help="cautious (10 %, 1x), normal (15 %, 1.5x) or published (35 %, 2x)."),
     ] = None,
 ) -> None:
     """Ask what is needed and write settings.toml; keys are never written."""

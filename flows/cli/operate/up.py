@@ -45,8 +45,8 @@ class ServerSilent(Exception):
 
 
 def up(
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen at.", min=1, max=65_535)] = 4200,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", help="The port to listen at.", min=1, max=65_535)] = 4200,
     show_secret: Annotated[
         bool, typer.Option("--show-secret", help="Print the user:password of the page, and end.")
     ] = False,
@@ -54,7 +54,8 @@ def up(
     symbols: Symbols = None,
     strategy: Strategy = None,
     account: Annotated[
-        str | None, typer.Option(help=f"Trade source and symbols every day on this account.  [default: {ACCOUNT}]")
+        str | None,
+        typer.Option(metavar="NAME", help=f"Trade source and symbols every day on this account.  [default: {ACCOUNT}]"),
     ] = None,
     home: Home = None,
 ) -> None:

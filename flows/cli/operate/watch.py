@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def watch(
     account: Annotated[
-        list[str] | None, typer.Option(help="An account to look at, repeatable; left out, those that are scheduled.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="An account to look at, repeatable; left out, those that are scheduled."),
     ] = None,
     home: Home = None,
     as_json: AsJson = False,

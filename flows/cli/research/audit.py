@@ -39,8 +39,12 @@ def audit(
     symbols: Symbols = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day looked at.")] = None,
     end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day looked at.")] = None,
-    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; left out, all.")] = None,
-    days: Annotated[int | None, typer.Option(help="Dates to sample (lookahead), days to run (parity).")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One or more, separated by commas; left out, all.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(metavar="N", help="Dates to sample (lookahead), days to run (parity).")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Share the strategies of lookahead between N processes.")
     ] = None,

@@ -26,7 +26,9 @@ def backfill(
     source: Source = None,
     strategy: Strategy = None,
     capital: Capital = None,
-    account: Annotated[str | None, typer.Option(help="The account to fill; left out, one of its own.")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The account to fill; left out, one of its own.")
+    ] = None,
     calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,

@@ -47,11 +47,13 @@ def backtest(
     start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
     end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day traded.")] = None,
     capital: Capital = None,
-    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One or more, separated by commas; the first is tested.")
+    ] = None,
     benchmark: Benchmark = None,
     source: Source = None,
-    fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
-    slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
+    fee_bps: Annotated[str | None, typer.Option(metavar="BPS", help="Fee in basis points.")] = None,
+    slippage_bps: Annotated[str | None, typer.Option(metavar="BPS", help="Slippage in basis points.")] = None,
     save_results: SaveResults = None,
     grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
     workers: Workers = None,

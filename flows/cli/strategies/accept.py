@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def accept(
     strategy: Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name, or its file if it has moved.")],
-    account: Annotated[str | None, typer.Option(help="The account; all that trade the strategy if left out.")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The account; all that trade the strategy if left out.")
+    ] = None,
     reason: Reason = "",
     home: Home = None,
     as_json: AsJson = False,

@@ -28,7 +28,7 @@ def accounts(
         AccountDeed | None, typer.Argument(metavar="forget|adopt-defaults", help="Without it, all are listed.")
     ] = None,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The account to forget.")] = None,
-    account: Annotated[str, typer.Option(help="The account that adopts the defaults.")] = "daily",
+    account: Annotated[str, typer.Option(metavar="NAME", help="The account that adopts the defaults.")] = "daily",
     reason: Reason = "",
     yes: Yes = False,
     home: Home = None,

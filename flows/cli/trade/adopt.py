@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def adopt(
     reason: Reason = "",
     account: Account = "daily",
-    broker: Annotated[str | None, typer.Option(help="testnet-spot or testnet-futures.")] = None,
+    broker: Annotated[str | None, typer.Option(metavar="NAME", help="testnet-spot or testnet-futures.")] = None,
     home: Home = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and write nothing.")] = False,
     as_json: AsJson = False,

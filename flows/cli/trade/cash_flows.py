@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Money of the account, such as 2500.")]
 Key = Annotated[
-    str | None, typer.Option(help="Name of this request; the same again books nothing. Left out: amount and day.")
+    str | None,
+    typer.Option(metavar="NAME", help="Name of this request; the same again books nothing. Left out: amount and day."),
 ]
 Day = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="The day that books it; left out, the next.")]
-Why = Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever reads it later.")]
 #: Most that one request moves.
 MOST = Decimal(10) ** 12
 

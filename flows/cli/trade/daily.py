@@ -25,7 +25,9 @@ def daily(
     source: Source = None,
     symbols: Symbols = None,
     strategy: Strategy = None,
-    broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where orders go: paper, testnet-spot or testnet-futures.")
+    ] = None,
     capital: Capital = None,
     account: Account = "daily",
     calendar: Calendar = None,

@@ -32,8 +32,10 @@ class DelistOptions:
 def delist(
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The symbol, as `turbodmt status` shows it.")],
     day: Annotated[str | None, typer.Option("--on", metavar="DATE", help="The day on which it is paid out.")] = None,
-    price: Annotated[str | None, typer.Option(help="What a unit is paid out at; 0 if nothing is left of it.")] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    price: Annotated[
+        str | None, typer.Option(metavar="MONEY", help="What a unit is paid out at; 0 if nothing is left of it.")
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever reads it later.")] = "",
     account: Account = "daily",
     undo: Annotated[
         bool, typer.Option("--undo", help="Take back what is recorded, while no account has settled it.")

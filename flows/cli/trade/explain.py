@@ -45,7 +45,9 @@ BUDGETS = {
 
 def explain(
     order: Annotated[str, typer.Argument(help="An order's id, or enough of its beginning to name it.")],
-    account: Annotated[str | None, typer.Option(help="The account in the ledger; left out, all of them.")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The account in the ledger; left out, all of them.")
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:

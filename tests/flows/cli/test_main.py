@@ -53,6 +53,7 @@ def test_every_command_takes_json_and_home(run: Run, command: str) -> None:
     assert ended.code == 0
     assert "--json" in ended.out
     assert "--home" in ended.out
+    assert "<str>" not in ended.out
 
 
 def test_nothing_asked_says_what_to_do_next_and_is_wrong_usage(run: Run, home: Path) -> None:

@@ -159,30 +159,32 @@ def test_every_pair_is_told_with_the_p_of_all_pairs(runs: tuple[SavedRun, ...], 
     ]
     # Those with the first are the differences from it.
     for pair, against in zip(found.pairs[:2], found.against, strict=True):
-        assert pair.sharpe == against.differences.sharpe
-        assert pair.growth == against.differences.growth
-    last, ratios = found.pairs[2], {run.label: run.metrics.sharpe or 0.0 for run in found.runs}
+        assert pair.differences == against.differences
+    last, known = found.pairs[2].differences, {run.label: run.metrics for run in found.runs}
     assert last.sharpe is not None
-    assert last.sharpe.difference == pytest.approx(ratios["hold"] - ratios["momentum"])
+    assert last.sharpe.difference == pytest.approx((known["hold"].sharpe or 0.0) - (known["momentum"].sharpe or 0.0))
+    assert last.drawdown is not None
+    assert last.drawdown.difference == pytest.approx(known["hold"].max_drawdown - known["momentum"].max_drawdown)
     for pair in found.pairs:
-        assert pair.sharpe is not None
+        ratio = pair.differences.sharpe
+        assert ratio is not None
         assert pair.p is not None
         assert pair.p_all == pytest.approx(1 - (1 - pair.p) ** 3)
-        assert pair.p == pytest.approx(2 * min(pair.sharpe.p, 1 - pair.sharpe.p), abs=0.003)
+        assert pair.p == pytest.approx(2 * min(ratio.p, 1 - ratio.p), abs=0.003)
     # A run and its copy differ in nothing, and luck makes that certain.
     twin = replace(runs[0], label="twin", folder=folder / "twin")
     (same,) = compare_runs((runs[0], twin), folder / "home").pairs
     assert (same.p, same.p_all) == (1.0, 1.0)
-    assert same.sharpe is not None
-    assert same.sharpe.difference == 0.0
+    assert same.differences.sharpe is not None
+    assert same.differences.sharpe.difference == 0.0
 
 
 def test_a_matrix_is_antisymmetric_and_marks_what_survives_all_looks(runs: tuple[SavedRun, ...], folder: Path) -> None:
     found = compare_runs(runs, folder / "home")
     sure = replace(found.pairs[0], p_all=0.001)
-    ratios, growth = _matrices(replace(found, pairs=(sure, *found.pairs[1:])))
+    ratios, growth, drawdown = _matrices(replace(found, pairs=(sure, *found.pairs[1:])))
     assert ratios.labels == ("rules", "momentum", "hold")
-    for matrix in (ratios, growth):
+    for matrix in (ratios, growth, drawdown):
         for row in range(3):
             assert matrix.rows[row][row] is None
             for column in range(row):
@@ -197,7 +199,7 @@ def test_a_matrix_is_antisymmetric_and_marks_what_survives_all_looks(runs: tuple
     assert marked == [[False, True, False], [True, False, False], [False, False, False]]
     tones = {cell.tone for row in ratios.rows for cell in row if cell is not None and cell.tone}
     assert tones == {"good", "bad"}
-    assert {cell.tone for row in growth.rows for cell in row if cell} == {""}
+    assert {cell.tone for matrix in (growth, drawdown) for row in matrix.rows for cell in row if cell} == {""}
 
 
 @pytest.mark.browser
