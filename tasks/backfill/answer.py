@@ -33,7 +33,7 @@ from tasks.run.job import Job
 from tasks.run.kept_terms import changes_given
 from tasks.run.passes import waiting
 from tasks.run.runs import Findings
-from tasks.run.trial_key import HALT, configuration
+from tasks.run.trial_key import HALT, configuration, is_trial
 
 
 def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> BackfillAnswer:
@@ -107,10 +107,10 @@ def _prior(strategy: Strategy, switches: Sequence[ModelChange]) -> list[str]:
 
 def _count_trial(store: Connection, backfill: Backfill, recorded: Replay, acted: Collection[str]) -> int | None:
     """Count the configurations tried on these symbols in an overlapping window, with this one; None for a baseline."""
-    job = backfill.job
-    if job.policy.strategy.baseline:
+    job, settings = backfill.job, json.loads(backfill.job.policy.config)
+    if not is_trial(settings, job.policy.strategy, job.symbols):
         return None
     days = [snapshot.account.as_of for snapshot in recorded.snapshots]
-    config = configuration(json.loads(job.policy.config), job.policy.strategy, job.symbols, acted)
+    config = configuration(settings, job.policy.strategy, job.symbols, acted)
     trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=config, recorded_at=job.now)
     return trials.record(store, trial)

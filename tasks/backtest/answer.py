@@ -84,7 +84,10 @@ class DifferenceAnswer(Answer):
 
 
 class SignificanceAnswer(Answer):
-    """How far the net Sharpe ratio can be trusted; `trials` is null for a baseline, `pbo` unless it is a sweep."""
+    """How far the net Sharpe ratio can be trusted among `trials` configurations; `pbo` is null unless it is a sweep.
+
+    A baseline whose sizing is unchanged counts as one more beside those tried.
+    """
 
     sharpe: float
     low: float
@@ -96,7 +99,7 @@ class SignificanceAnswer(Answer):
     pbo: None
     spa_p: float | None
     against: dict[str, DifferenceAnswer | None]
-    trials: int | None
+    trials: int
     bars: int
 
 
@@ -137,7 +140,7 @@ class BacktestAnswer(Answer):
     model_id: str | None
     folds: tuple[FoldAnswer, ...]
     seed: int
-    trials: int | None
+    trials: int
     would_halt_on: date | None
     files: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -257,7 +260,7 @@ def significance_answer(found: RobustnessReport | None) -> SignificanceAnswer | 
         pbo=None,
         spa_p=found.spa_p,
         against=_against(found),
-        trials=found.trials or None,
+        trials=found.trials,
         bars=found.days,
     )
 

@@ -20,7 +20,7 @@ from tasks.backtest.run import Backtest
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.performance.run_record import FILE, RunRecord
 from tasks.report.backtest_page import LiveSection, backtest_page
-from tasks.run.trial_key import account_version, configuration
+from tasks.run.trial_key import account_version, configuration, is_trial
 
 TRADE_COLUMNS = (
     "as_of",
@@ -71,7 +71,9 @@ def run_record(tested: Backtest, at: datetime) -> RunRecord:
         code_version=job.code_version,
         seed=job.policy.recipe.seed,
         config=settings,
-        trial=None if strategy.baseline else configuration(settings, strategy, tested.symbols),
+        trial=configuration(settings, strategy, tested.symbols)
+        if is_trial(settings, strategy, tested.symbols)
+        else None,
         trials=tested.trials,
         account_version=account_version(job.policy.costs),
         days_per_year=days_per_year(tested.instruments),

@@ -18,50 +18,50 @@ from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from tasks.backtest.measured import cash_of, equity_of
 from tasks.run.job import Job
-from tasks.run.trial_key import account_version, configuration
+from tasks.run.trial_key import account_version, configuration, is_trial
 
 
 def judged(
     job: Job, net: Replay, benchmarks: Mapping[str, Replay], instruments: Mapping[str, Instrument]
-) -> tuple[int | None, RobustnessReport | None]:
+) -> tuple[int, RobustnessReport | None]:
     """Return the number of trials on these instruments and days, with this one, and the robustness of the net returns.
 
-    Returns are those above the risk-free rate, of the account and of its benchmarks alike.
+    A baseline that is not tuned is no trial, but it is judged as one more beside those that are known.
 
-    The count is None for a baseline, which is no trial. The report is None where `strategy.evaluation.robustness` has
-    too little to judge.
+    Returns are those above the risk-free rate, of the account and of its benchmarks alike. The report is None where
+    `strategy.evaluation.robustness` has too little to judge.
     """
-    known = (
-        _counted(job, net, _returns(net, job, least=1), tuple(instruments))
-        if not job.policy.strategy.baseline
-        else None
-    )
+    known = _counted(job, net, _returns(net, job, least=1), tuple(instruments))
     found = assess_robustness(
         _returns(net, job, MIN_DAYS),
         {name: _returns(replay, job, MIN_DAYS) for name, replay in benchmarks.items()},
-        known or TrialLog(count=0),
+        known,
         days_per_year=account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values())),
         seed=job.policy.recipe.seed,
     )
-    return known.count if known else None, found
+    return known.count, found
 
 
 def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> TrialLog:
-    """Record this trial and return all trials on these symbols and days."""
-    ratio = sharpe(returns, 1)
+    """Return all trials on these symbols and days, with this one, which is recorded if it is one."""
+    ratio, settings, strategy = sharpe(returns, 1), json.loads(job.policy.config), job.policy.strategy
     trial = Trial(
         symbols=symbols,
         start=net.dates[0],
         end=net.dates[-1],
-        config=configuration(json.loads(job.policy.config), job.policy.strategy, symbols),
+        config=configuration(settings, strategy, symbols),
         recorded_at=job.now,
         sharpe=ratio,
         days=None if ratio is None else len(returns),
         account_version=account_version(job.policy.costs),
     )
     with connect(job.home) as store:
-        trials.record(store, trial)
-        return trials.tried(store, trial)
+        if is_trial(settings, strategy, symbols):
+            trials.record(store, trial)
+        log = trials.tried(store, trial)
+        if trials.is_tried(store, trial):
+            return log
+    return TrialLog(count=log.count + 1, sharpes=log.sharpes if ratio is None else (*log.sharpes, ratio))
 
 
 def _returns(replayed: Replay, job: Job, least: int) -> FloatArray:

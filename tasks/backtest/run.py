@@ -121,7 +121,7 @@ class Backtest:
     benchmarks: Mapping[str, Tested]
     data_sha256: str
     folds: tuple[FoldAnswer, ...]
-    trials: int | None
+    trials: int
     robustness: RobustnessReport | None
     would_halt_on: date | None
     warnings: tuple[str, ...]

@@ -248,16 +248,18 @@ def tried(runs: Sequence[SavedRun], home: Path) -> TrialLog:
     """
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in runs:
-        if run.record.trial is not None:
-            groups.setdefault(run.record.symbols, []).append(run.record)
-    baselines = [run.record for run in runs if run.record.trial is None]
-    count, ratios = len(baselines), _ratios(baselines)
+        groups.setdefault(run.record.symbols, []).append(run.record)
+    count, ratios = 0, list[float]()
     with connect(home) as store:
         for records in groups.values():
             log = trials.tried(store, _window(records))
-            foreign = {record.trial: record for record in records if not trials.is_tried(store, _trial(record))}
-            count += max(log.count + len(foreign), *(record.trials or 0 for record in records))
-            ratios += [*log.sharpes, *_ratios(foreign.values())]
+            baselines = [record for record in records if record.trial is None]
+            own = [record for record in records if record.trial is not None]
+            foreign = {record.trial: record for record in own if not trials.is_tried(store, _trial(record))}
+            # A baseline was counted as one more when it was saved.
+            least = [(record.trials or 0) - (record.trial is None) for record in records]
+            count += max(log.count + len(foreign), *least) + len(baselines)
+            ratios += [*log.sharpes, *_ratios(foreign.values()), *_ratios(baselines)]
     return TrialLog(count=max(count, len(runs)), sharpes=tuple(ratios))
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, is_dataclass
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.builtin.registry import BUILT_IN
-from strategy.portfolio.sizing import Allocation
+from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.signals.sleeves import BY_RISK
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 from strategy.training.learners import settings_read, trial_settings
@@ -39,6 +39,16 @@ _UNSIZED: Mapping[Sizing, frozenset[str]] = {
 }
 
 
+#: The sizing of a baseline that is not tuned. A band is left out: its default spares costs.
+_AS_IT_COMES = {
+    **{
+        name: getattr(SizingParams(), name)
+        for name in ("target_annual_vol", "max_position_size", "neutral_zone", "lookback_period", "allocation")
+    },
+    "volatility_estimator": SizingParams().volatility_estimator,
+    "max_symbol_exposure": None,
+    "max_group_exposure": None,
+}
 #: The settings of dated rates, which a flat rate leaves unread.
 RATES = frozenset({"rates", "borrow_spread", "cash_spread", "short_fee"})
 
@@ -79,6 +89,21 @@ def sleeves_described(strategy: Strategy) -> dict[str, dict[str, object]]:
             found["parameters"] = asdict(part.parameters)
         described[part.name] = found
     return described
+
+
+def is_trial(settings: Mapping[str, object], strategy: Strategy, symbols: Collection[str]) -> bool:
+    """Return whether a test of the strategy is a trial: a baseline as it comes is none, but one that is tuned is.
+
+    >>> from strategy.builtin.registry import HOLD, VOL_TARGET
+    >>> [is_trial({"target_annual_vol": target}, VOL_TARGET, ["SPY"]) for target in (0.35, 0.12)]
+    [False, True]
+    >>> is_trial({"target_annual_vol": 0.12}, HOLD, ["SPY"])
+    False
+    """
+    if not strategy.baseline:
+        return True
+    plain = {**settings, **{name: value for name, value in _AS_IT_COMES.items() if name in settings}}
+    return configuration(settings, strategy, symbols) != configuration(plain, strategy, symbols)
 
 
 def configuration(

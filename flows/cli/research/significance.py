@@ -14,7 +14,7 @@ def doubts(found: "SignificanceAnswer | None") -> list[str]:
     if found is None:
         return ["Too few days with a change in equity: no confidence interval for the Sharpe ratio."]
     sure = f"probability that it is above 0: {_chance(found.probabilistic_sharpe)}"
-    if found.trials is not None and found.trials > 1:
+    if found.trials > 1:
         sure += (
             f"; that it is above {found.luckiest_sharpe:.2f}, the best of {found.trials} trials without skill, "
             f"{_chance(found.deflated_sharpe)}"

@@ -14,7 +14,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import FinancingTerms, constant
 from strategy.account.state import Account, Snapshot
 from strategy.backtest.day_loop import Replay
-from strategy.builtin.registry import MOMENTUM
+from strategy.builtin.registry import MOMENTUM, RULES, VOL_TARGET
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
@@ -78,8 +78,17 @@ def test_a_baseline_is_judged_but_no_trial(tmp_path: Path) -> None:
     count, found = a_backtest(job, NET)
     answer = significance_answer(found)
     assert answer is not None
-    assert (count, answer.trials) == (None, None)
+    assert (count, answer.trials) == (1, 1)
     assert answer.deflated_sharpe == answer.probabilistic_sharpe
+    # It counts as one more among those that are tried, and never for them.
+    tried, _ = a_backtest(replace(job, policy=policy(RULES)), -NET)
+    count, found = a_backtest(job, NET)
+    assert found is not None
+    assert (tried, count, found.trials) == (1, 2, 2)
+    assert found.deflated < answer.deflated_sharpe
+    # Tuned, it is a trial like any other.
+    tuned = with_target(replace(job, policy=policy(VOL_TARGET)), 0.12)
+    assert [a_backtest(tuned, NET)[0], a_backtest(job, NET)[0]] == [2, 3]
 
 
 def test_an_account_that_never_moved_is_a_trial_of_which_nothing_is_known(tmp_path: Path) -> None:

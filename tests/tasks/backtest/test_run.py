@@ -51,7 +51,9 @@ def test_a_backtest_touches_no_account_and_counts_itself_once(tmp_path: Path) ->
     changed = replace(job, policy=replace(job.policy, config='{"target_annual_vol": 0.2}'))
     assert backtest(changed, BESIDE_HOLD, lambda: PAIR).trials == 2
     baseline = replace(job, policy=policy(HOLD))
-    assert backtest(baseline, Window(strategies=(HOLD,), start=START), lambda: PAIR).trials is None
+    assert backtest(baseline, Window(strategies=(HOLD,), start=START), lambda: PAIR).trials == 3
+    # It counts as one more, and is none itself.
+    assert backtest(changed, BESIDE_HOLD, lambda: PAIR).trials == 2
 
 
 def test_nothing_after_the_end_is_read_or_judged(tmp_path: Path) -> None:

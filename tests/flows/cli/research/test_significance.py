@@ -39,8 +39,8 @@ def test_a_length_that_nobody_lives_to_see_is_told_in_years() -> None:
     )
 
 
-def test_a_loss_needs_no_length_and_a_baseline_no_luck() -> None:
-    poor = {"probabilistic_sharpe": 0.004, "min_track_record_bars": None, "trials": None, "against": {}}
+def test_a_loss_needs_no_length_and_a_single_trial_no_luck() -> None:
+    poor = {"probabilistic_sharpe": 0.004, "min_track_record_bars": None, "trials": 1, "against": {}}
     assert doubts(SIGNIFICANCE.model_copy(update=poor)) == [
         "Net Sharpe 0.31 (95% interval -0.20 to 0.80); probability that it is above 0: under 1%."
     ]
