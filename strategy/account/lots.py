@@ -1,8 +1,11 @@
 """Quantities in whole lots."""
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 
 from strategy.account.money import quantised
+
+#: The context's own method: that of the values takes the rounding by keyword, and then three times as long.
+_towards_zero = Context(rounding=ROUND_DOWN).to_integral_value
 
 
 def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:
@@ -11,4 +14,4 @@ def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:
     >>> whole_lots(Decimal("-1.2345"), Decimal("0.01"))
     Decimal('-1.230000000000')
     """
-    return quantised((quantity / lot).to_integral_value(rounding=ROUND_DOWN) * lot)
+    return quantised(_towards_zero(quantity / lot) * lot)

@@ -14,9 +14,14 @@ QUANTUM = Decimal("1e-12")
 LARGEST = Decimal("1e26")
 _LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
 #: The context's own methods: the values' take their context by keyword, and then twice as long.
-_quantize, _scaleb = _LEDGER.quantize, _LEDGER.scaleb
+_quantize, _scaleb, _DECIMALS = _LEDGER.quantize, _LEDGER.scaleb, Decimal(-12)
+#: `quantised` in half the time, called with QUANTUM; a value that does not fit raises InvalidOperation.
+quantise = _quantize
 #: What `exact_all` counts prices in, the quanta of each, and the largest count.
 _FINEST, _QUANTA_EACH, _FIFTEEN_DIGITS = 1e8, 10**4, 1e15
+#: Quanta of a float up to this are near a whole number by less than 0.002 wrong, so that those at most `_SURE` from one
+#: are rounded to it, whatever digits the float prints with.
+_QUANTA, _FEW_QUANTA, _SURE = 1e12, 1e13, 0.49
 
 
 def exact(value: float) -> Decimal:
@@ -27,6 +32,12 @@ def exact(value: float) -> Decimal:
     >>> exact(0.1)
     Decimal('0.100000000000')
     """
+    quanta = value * _QUANTA
+    if -_FEW_QUANTA < quanta < _FEW_QUANTA:
+        nearest = round(quanta)
+        # Printing a float takes longer than all else here. A zero may have a sign, which the other way keeps.
+        if nearest and -_SURE < quanta - nearest < _SURE:
+            return _scaleb(Decimal(nearest), _DECIMALS)
     number = Decimal(repr(float(value)))
     if not number.is_finite():
         raise ValueError(f"{value} cannot become money: it is not finite")
@@ -45,7 +56,7 @@ def exact_all(values: FloatArray) -> list[Decimal]:
     # A decimal of up to fifteen digits is the only one of so few that is next to its float: it is what that prints as.
     short = (counts > 0) & (counts < _FIFTEEN_DIGITS) & (counts / _FINEST == values)
     return [
-        _scaleb(Decimal(count * _QUANTA_EACH), -12) if known else exact(value)
+        _scaleb(Decimal(count * _QUANTA_EACH), _DECIMALS) if known else exact(value)
         for known, count, value in zip(
             short.tolist(), np.where(short, counts, 0).astype(np.int64).tolist(), values.tolist(), strict=True
         )

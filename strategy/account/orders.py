@@ -213,7 +213,9 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
 
 def order_quantity(change: Decimal, mark: Decimal, instrument: Instrument) -> Decimal:
     """Return the quantity of an order for a change of the position: whole lots, at most the market's largest order."""
-    wanted = abs(change) if instrument.max_quantity is None else min(abs(change), instrument.max_quantity)
+    wanted = abs(change)
+    if instrument.max_quantity is not None:
+        wanted = min(wanted, instrument.max_quantity)
     if instrument.max_notional is not None:
         wanted = min(wanted, instrument.max_notional * NOTIONAL_ROOM / mark)
     return whole_lots(wanted, instrument.lot)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +37,35 @@ class Quote:
     volatility: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class QuoteRow:
+class QuoteRow(Protocol):
     """The quotes of a day by column of an account's symbols: closes are None, and those `near` them NaN, without a bar.
 
-    `changed` are the columns whose adjustment factor changed. `quote` gives the quote of a column, None without a bar.
+    `changed` are the columns whose adjustment factor changed.
     """
+
+    @property
+    def closes(self) -> Sequence[Decimal | None]:
+        """Return the closes."""
+        ...
+
+    @property
+    def near(self) -> Sequence[float]:
+        """Return the floats near the closes."""
+        ...
+
+    @property
+    def changed(self) -> Sequence[int]:
+        """Return the columns whose factor changed."""
+        ...
+
+    def quote(self, column: int, /) -> Quote | None:
+        """Return the quote of a column, None without a bar."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ColumnQuotes:
+    """The quotes of a day by column of symbols that are not those of its bars in their order; see `QuoteRow`."""
 
     closes: Sequence[Decimal | None]
     near: Sequence[float]
@@ -53,15 +77,18 @@ class QuoteRow:
 class QuotePanel:
     """The bars of S symbols on T days as columns, from which quotes are made when they are read.
 
-    `closes` are by day and symbol, None without a bar; the floats `near` them, NaN without one, `opens`, `changes` of
-    the adjustment factor and `volumes` are (T, S). `volatility` before each bar, (T,), is by the columns asked for.
+    `closes` are by day and symbol, None without a bar, and so are the floats `near` them, NaN without one. `opens`,
+    `changes` of the adjustment factor and `volumes` are (T, S). `changed` are the columns whose factor changed, by day.
+    `volatility` before each bar, (T,), is by the columns asked for.
     """
 
+    symbols: tuple[str, ...]
     columns: Mapping[str, int]
     closes: Sequence[Sequence[Decimal | None]]
-    near: FloatArray
+    near: Sequence[Sequence[float]]
     opens: FloatArray
     changes: FloatArray
+    changed: Sequence[Sequence[int]]
     volumes: FloatArray
     volatility: Mapping[int, FloatArray]
 
@@ -80,66 +107,61 @@ class QuotePanel:
 
 
 class DayQuotes(Mapping[str, Quote]):
-    """The quotes of a day by symbol, each made when it is first read."""
+    """The quotes of a day by symbol, each made when it is first read; also by column of all symbols."""
 
-    __slots__ = ("_made", "_panel", "_row")
+    __slots__ = ("_made", "_panel", "_row", "changed", "closes", "near", "symbols")
 
     def __init__(self, panel: QuotePanel, row: int) -> None:
-        self._panel, self._row = panel, row
+        self._panel, self._row, self.symbols = panel, row, panel.symbols
+        self.closes, self.near, self.changed = panel.closes[row], panel.near[row], panel.changed[row]
         self._made: dict[int, Quote] = {}
 
     def __getitem__(self, symbol: str) -> Quote:
-        quote = self._at(self._panel.columns[symbol])
+        quote = self.quote(self._panel.columns[symbol])
         if quote is None:
             raise KeyError(symbol)
         return quote
 
     def __contains__(self, symbol: object) -> bool:
         column = self._panel.columns.get(symbol) if isinstance(symbol, str) else None
-        return column is not None and self._panel.closes[self._row][column] is not None
+        return column is not None and self.closes[column] is not None
 
     def __iter__(self) -> Iterator[str]:
-        closes = self._panel.closes[self._row]
+        closes = self.closes
         return (symbol for symbol, column in self._panel.columns.items() if closes[column] is not None)
 
     def __len__(self) -> int:
-        return sum(close is not None for close in self._panel.closes[self._row])
+        return sum(close is not None for close in self.closes)
 
     def __repr__(self) -> str:
         return repr(dict(self))
 
-    def _at(self, column: int) -> Quote | None:
+    def quote(self, column: int, /) -> Quote | None:
+        """Return the quote of a column, None without a bar."""
         made = self._made.get(column)
         if made is None:
-            close = self._panel.closes[self._row][column]
+            close = self.closes[column]
             if close is not None:
                 made = self._made[column] = self._panel.made(self._row, column, close)
         return made
 
-    def by_column(self, symbols: tuple[str, ...]) -> QuoteRow:
-        """Return the quotes by column of these symbols."""
-        panel, row = self._panel, self._row
-        closes, near = panel.closes[row], panel.near[row].tolist()
-        changed = np.flatnonzero(panel.changes[row] != 1.0).tolist()
-        if tuple(panel.columns) == symbols:
-            return QuoteRow(closes=closes, near=near, changed=changed, quote=self._at)
-        columns = [panel.columns.get(symbol) for symbol in symbols]
-        return QuoteRow(
-            closes=[None if column is None else closes[column] for column in columns],
-            near=[math.nan if column is None else near[column] for column in columns],
-            changed=[place for place, column in enumerate(columns) if column in changed],
+    def by_column(self, symbols: tuple[str, ...]) -> ColumnQuotes:
+        """Return the quotes by column of other symbols, or of these in another order."""
+        columns = [self._panel.columns.get(symbol) for symbol in symbols]
+        return ColumnQuotes(
+            closes=[None if column is None else self.closes[column] for column in columns],
+            near=[math.nan if column is None else self.near[column] for column in columns],
+            changed=[place for place, column in enumerate(columns) if column in self.changed],
             quote=lambda place: self.get(symbols[place]),
         )
 
 
 def quote_row(quotes: Mapping[str, Quote], symbols: tuple[str, ...]) -> QuoteRow:
     """Return the quotes of a day by column of these symbols."""
-    return quotes.by_column(symbols) if isinstance(quotes, DayQuotes) else _by_column(quotes, symbols)
-
-
-def _by_column(quotes: Mapping[str, Quote], symbols: tuple[str, ...]) -> QuoteRow:
+    if isinstance(quotes, DayQuotes):
+        return quotes if quotes.symbols == symbols else quotes.by_column(symbols)
     found = [quotes.get(symbol) for symbol in symbols]
-    return QuoteRow(
+    return ColumnQuotes(
         closes=[None if quote is None else quote.close for quote in found],
         near=[math.nan if quote is None else float(quote.close) for quote in found],
         changed=[
@@ -167,7 +189,7 @@ def quotes_by_date(
 
     `volatility` is the daily one up to the bar before each, (T,), of the symbols that it is asked of.
     """
-    symbols = sorted(bars)
+    symbols = tuple(sorted(bars))
     span = {symbol: _rows(bars[symbol], first, last) for symbol in symbols}
     opened = {symbol: bars[symbol].open_time[rows].astype("datetime64[D]") for symbol, rows in span.items()}
     days = np.unique(np.concatenate(list(opened.values()))) if opened else np.array([], dtype="datetime64[D]")
@@ -185,11 +207,13 @@ def quotes_by_date(
             asked[column][at] = volatility[symbol][rows]
         closes.append(_placed(exactly, at, len(days)))
     panel = QuotePanel(
+        symbols=symbols,
         columns={symbol: column for column, symbol in enumerate(symbols)},
         closes=list(zip(*closes, strict=True)),
-        near=near,
+        near=near.tolist(),
         opens=opens,
         changes=changes,
+        changed=_true_columns(changes != 1.0),
         volumes=volumes,
         volatility=asked,
     )
@@ -208,6 +232,14 @@ def _changes(bars: Bars) -> FloatArray:
     changes[1:] = bars.factor[1:] / bars.factor[:-1]
     changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
     return changes
+
+
+def _true_columns(mask: NDArray[np.bool_]) -> list[Sequence[int]]:
+    """Return the columns that are true in each row of a mask (T, S), most of whose rows have none."""
+    found: list[Sequence[int]] = [()] * len(mask)
+    for row in np.flatnonzero(mask.any(axis=1)).tolist():
+        found[row] = np.flatnonzero(mask[row]).tolist()
+    return found
 
 
 def _near(values: FloatArray, exactly: Sequence[Decimal]) -> FloatArray:

@@ -92,7 +92,7 @@ def recorded_gains(records: Records, quotes: Quotes, at: Rates) -> GainSums | No
 
 def regime_codes(records: Records) -> NDArray[np.int64]:
     """Return the last regime known of each symbol at each close, (T, S), as an index of REGIMES; -1 without any."""
-    known = [np.where(np.isfinite(leg.known.confidence), leg.known.regime, _UNKNOWN) for leg in records.legs]
+    known = [np.where(np.isfinite(leg.days.known.confidence), leg.days.known.regime, _UNKNOWN) for leg in records.legs]
     codes = np.concatenate(known)
     last = np.where(codes == _UNKNOWN, -1, np.arange(len(codes))[:, None])
     last = np.maximum.accumulate(last, axis=0)

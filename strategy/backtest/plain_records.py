@@ -18,6 +18,10 @@ from strategy.portfolio.decision import Decision, Outcome, decisions_of
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
+#: Makes a record of its fields in their order, in half the time of its own constructor, which names them.
+new_record = tuple.__new__
+
+
 class Plan(NamedTuple):
     """What is decided of an order; `target` is that of one below the market's least order, at this `equity`.
 
@@ -126,17 +130,22 @@ class CashEntry(NamedTuple):
 class Close(NamedTuple):
     """The account at a close: quantities and marks by column, of the columns `held` alone.
 
-    `stale` holds the sessions of marks of earlier days.
+    `peak` is the highest unit value of the look-back. `stale` holds the sessions of marks of earlier days.
     """
 
     as_of: date
     cash: Decimal
     equity: Decimal
-    drawdown: float
+    peak: Decimal
     held: Sequence[int]
     quantities: Sequence[Decimal]
     marks: Sequence[Decimal]
     stale: Mapping[int, date]
+
+    @property
+    def drawdown(self) -> float:
+        """Return the drawdown from the peak, a fraction."""
+        return float(1 - self.equity / self.peak) if self.peak > 0 else 0.0
 
     def account(self, symbols: Sequence[str]) -> Account:
         """Return the account."""
@@ -156,18 +165,16 @@ class Close(NamedTuple):
         return Snapshot(account=self.account(symbols), equity=self.equity, drawdown=self.drawdown, previous=previous)
 
 
-class PlainDecision(NamedTuple):
-    """What came of the targets of a day, by its row of the days."""
+class FollowedLeg(NamedTuple):
+    """The days that an account followed from a row of its records on, and by which configuration."""
 
+    first: int
     days: PreTradeDays
-    row: int
-    outcome: Outcome
     config: AccountConfig
 
-    @property
-    def values(self) -> tuple[Decision, ...]:
-        """Return the decisions."""
-        return decisions_of(self.days.view(self.row), self.outcome, self.config)
+    def decisions(self, row: int, outcome: Outcome) -> tuple[Decision, ...]:
+        """Return the decisions of a row of the records, given what came of its targets."""
+        return decisions_of(self.days.view(row - self.first), outcome, self.config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,17 +187,32 @@ class RecordedCurve(Curve):
 class Records:
     """What happened to an account, in chronological order: records, and values where one had to be built.
 
-    `legs` are the days that it followed, one after the other.
+    `legs` are those that it followed, one after the other. A day's decision is what came of its targets, or the values.
+    `traded` is the notional of each day that traded any.
     """
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self.symbols = symbols
         self.closes: list[Close] = []
-        self.decisions: list[PlainDecision | tuple[Decision, ...]] = []
+        self.decisions: list[Outcome | tuple[Decision, ...]] = []
         self.orders: list[PlannedOrder] = []
         self.fills: list[PlainFill | Fill] = []
         self.entries: list[CashEntry | Entry] = []
-        self.legs: list[PreTradeDays] = []
+        self.legs: list[FollowedLeg] = []
+        self.traded: dict[date, Decimal] = {}
+
+    def filled(self, fill: PlainFill | Fill, notional: Decimal) -> None:
+        """Record a fill of this notional, its quantity times its price."""
+        self.fills.append(fill)
+        traded, as_of = self.traded, fill.as_of
+        traded[as_of] = traded.get(as_of, _ZERO) + notional
+
+    def entered(self, as_of: date, kind: EntryKind, cash: Decimal) -> Decimal:
+        """Record an entry of the whole account, unless it is of no money, and return its cash."""
+        if not cash:
+            return _ZERO
+        self.entries.append(new_record(CashEntry, (as_of, kind, cash)))
+        return cash
 
     def replay(self) -> Replay:
         """Return the history of the account; its values are built when first read."""
@@ -210,7 +232,7 @@ class Records:
                 fills=fills,
                 dates=tuple(close.as_of for close in self.closes),
                 equities=tuple(close.equity for close in self.closes),
-                traded=self._traded(),
+                traded=self.traded,
                 cancelled=any(
                     order.made is not None and order.made.state is OrderState.CANCELLED for order in self.orders
                 ),
@@ -220,7 +242,14 @@ class Records:
 
     def days(self) -> Iterator[tuple[Snapshot, Sequence[Decision]]]:
         """Yield the snapshot and the decisions of each day."""
-        return zip(self._each_snapshot(), map(_decisions, self.decisions), strict=True)
+        return zip(self._each_snapshot(), self._each_decisions(), strict=True)
+
+    def _each_decisions(self) -> Iterator[tuple[Decision, ...]]:
+        ends = [*(leg.first for leg in self.legs[1:]), len(self.decisions)]
+        for leg, end in zip(self.legs, ends, strict=True):
+            for row in range(leg.first, end):
+                day = self.decisions[row]
+                yield leg.decisions(row, day) if isinstance(day, Outcome) else day
 
     def _each_snapshot(self) -> Iterator[Snapshot]:
         before = [None, *(close.as_of for close in self.closes[:-1])]
@@ -230,17 +259,7 @@ class Records:
         return list(self._each_snapshot())
 
     def _decisions(self) -> list[Decision]:
-        return [decision for day in self.decisions for decision in _decisions(day)]
-
-    def _traded(self) -> dict[date, Decimal]:
-        traded: dict[date, Decimal] = {}
-        for fill in self.fills:
-            traded[fill.as_of] = traded.get(fill.as_of, _ZERO) + fill.quantity * fill.price * _ONE
-        return traded
-
-
-def _decisions(day: PlainDecision | tuple[Decision, ...]) -> tuple[Decision, ...]:
-    return day.values if isinstance(day, PlainDecision) else day
+        return [decision for day in self._each_decisions() for decision in day]
 
 
 def days_of(replayed: Replay) -> Iterator[tuple[Snapshot, Sequence[Decision]]]:

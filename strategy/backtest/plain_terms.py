@@ -14,7 +14,10 @@ _ONE = Decimal(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolTerms:
-    """The terms of a symbol: `buy` and `sell` multiply an open, and `over_from` is the first day it is delisted on."""
+    """The terms of a symbol: `buy` and `sell` multiply an open, and `over_from` is the first day it is delisted on.
+
+    A `proportional` fee has neither a part per unit nor a minimum; an order that is not `limited` may be of any size.
+    """
 
     instrument: Instrument
     buy: Decimal
@@ -24,13 +27,15 @@ class SymbolTerms:
     fee: Decimal
     per_share: Decimal
     min_fee: Decimal
+    proportional: bool
+    limited: bool
     over_from: date
 
 
 def symbol_terms(symbol: str, terms: TradingTerms) -> SymbolTerms:
     """Return the terms of a symbol whose prices are in the account's own currency."""
     instrument, costs = terms.instruments[symbol], terms.costs
-    slippage = costs.slippage(instrument)
+    slippage, per_share, min_fee = costs.slippage(instrument), costs.per_share(instrument), costs.min_fee(instrument)
     return SymbolTerms(
         instrument=instrument,
         buy=1 + slippage,
@@ -38,8 +43,10 @@ def symbol_terms(symbol: str, terms: TradingTerms) -> SymbolTerms:
         slippage=slippage,
         impact=costs.impact(instrument),
         fee=costs.fee(instrument),
-        per_share=costs.per_share(instrument),
-        min_fee=costs.min_fee(instrument),
+        per_share=per_share,
+        min_fee=min_fee,
+        proportional=not (per_share or min_fee),
+        limited=instrument.max_quantity is not None or instrument.max_notional is not None,
         over_from=instrument.delisted_from or date.max,
     )
 

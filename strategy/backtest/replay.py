@@ -1,8 +1,9 @@
 """Replay of an account over history: from plain records where its terms allow it, else value by value."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from strategy.account.orders import Fill, Order
@@ -36,7 +37,9 @@ def replay_legs(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> 
     The result is that of `replay_by_day`, digit for digit.
     """
     if all(is_plain(leg.config) for leg in legs):
-        return replay_plainly(legs, quotes, capital)
+        # An amount that does not fit the ledger is refused by the day loop, in its own words.
+        with suppress(InvalidOperation):
+            return replay_plainly(legs, quotes, capital)
     return replay_by_day(legs, quotes, capital)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,8 +118,7 @@ class PreTradeView:
         return sum(abs(exposure - snapshot.exposure(symbol)) for symbol, exposure in self.standing.items())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a day's targets, by symbol: the exposures decided, None where the position is kept.
 
     `effects` are those of the rebalance band or frequency, `wanted` the exposures that the targets ask for.

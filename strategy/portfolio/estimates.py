@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
+from strategy.market.session_dates import midnights
 from strategy.portfolio.allocation import budgets, portfolio_volatilities
 from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.sizing import SizingParams, regime_multiplier, soft_signal, volatility_multiplier
@@ -46,7 +47,7 @@ class Estimates:
 
 def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray", estimator: VolatilityEstimator) -> Estimates:
     """Return every symbol's estimates as of the close of each date, volatility by the estimator."""
-    days = np.array(dates, dtype="datetime64[us]")
+    days = midnights(dates)
     shape = len(days), len(view.outlooks)
     age, regime = np.full(shape, -1, dtype=np.int64), np.full(shape, NEUTRAL_CODE, dtype=np.int64)
     signal, confidence, volatility = np.full((3, *shape), np.nan)

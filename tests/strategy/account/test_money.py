@@ -21,6 +21,17 @@ def test_a_float_becomes_the_money_that_it_prints_as(number: float, money: str) 
     assert exact(number).as_tuple().exponent == -12
 
 
+@settings(max_examples=500)
+@given(
+    st.floats(-1e15, 1e15)
+    | st.floats(-12, 12)
+    | st.integers(-(10**13), 10**13).map(lambda count: (count + 0.5) / 1e12)
+    | st.decimals(0, 20, places=13).map(float)
+)
+def test_money_is_that_of_the_printed_digits_near_ties_and_zeros_too(number: float) -> None:
+    assert exact(number).as_tuple() == quantised(D(repr(number))).as_tuple()
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_what_is_not_finite_cannot_become_money(number: float) -> None:
     with pytest.raises(ValueError, match=f"^{number} cannot become money: it is not finite$"):

@@ -23,6 +23,7 @@ from strategy.backtest.pretrade import pretrade_days
 from strategy.backtest.replay import curve_alone, replay_by_day, replay_legs
 from strategy.builtin.registry import HOLD, MOMENTUM, TURBO, VOL_TARGET
 from strategy.evaluation.costs import rates
+from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars, make_bars
 from strategy.market.currencies import Currencies
 from strategy.market.funding_rates import FundingMissing
@@ -298,6 +299,19 @@ def test_a_day_without_a_rate_is_refused_as_in_the_day_loop() -> None:
     for run in (replay_by_day, replay_legs):
         with pytest.raises(RatesMissing, match="bills have none between"):
             run(legs, quotes, D(10_000))
+
+
+def test_an_amount_beyond_the_ledger_is_refused_in_the_words_of_the_day_loop() -> None:
+    legs, quotes = market(VOL_TARGET, 1)
+    for run in (replay_by_day, replay_legs):
+        with pytest.raises(UsageError, match="the ledger holds less than"):
+            run(legs, quotes, D("9e30"))
+
+
+def test_quotes_may_hold_more_symbols_than_the_account() -> None:
+    legs, _ = market(VOL_TARGET, 1)
+    dates, terms = legs[0].dates, legs[0].config.terms
+    assert_same(legs, fill_quotes({symbol: STOCKS[symbol] for symbol in "AB"}, dates[0], dates[-1], terms), D(100_000))
 
 
 def test_the_capital_must_be_above_zero() -> None:

@@ -93,7 +93,7 @@ def test_with_direct_sizing_the_signal_is_the_exposure_up_to_the_cap_on_all_of_t
 
 @pytest.mark.parametrize("chunk", [1, 3_000, 1_000_000])
 def test_the_volatility_of_a_portfolio_is_that_of_its_window(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strategy.portfolio.allocation._CHUNK_NUMBERS", chunk)
+    monkeypatch.setattr("strategy.portfolio.allocation._CACHED_NUMBERS", chunk)
     rng = np.random.default_rng(5)
     changes = rng.normal(0, 0.01, (400, 9))
     stops = np.array([100, PORTFOLIO_BARS - 1, PORTFOLIO_BARS, 200, 400])
