@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from exchange.brokers.testnet_client import ApiKeys
+from exchange.brokers.api_keys import ApiKeys
 from flows.planning.api_keys import passed
 from flows.planning.plan import RequestRefused
 

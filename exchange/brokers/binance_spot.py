@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from exchange.brokers.amounts import amount
+from exchange.brokers.api_keys import ApiKeys
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import VenueRefusal
 from exchange.brokers.symbol_rules import Listing, listed, read_listing, traded
-from exchange.brokers.testnet_client import ApiKeys, Wire
+from exchange.brokers.testnet_client import Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import Balances, BrokerRefused, FundingPayment
 from strategy.market.instruments import Instrument

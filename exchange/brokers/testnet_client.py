@@ -4,7 +4,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from exchange.brokers.api_keys import ApiKeys
 from exchange.deadline import WHOLE, PunctualAdapter
 from exchange.ports import BrokerRefused
 
@@ -19,14 +20,6 @@ TIMEOUT_S = 10.0
 #: Largest age of a request on arrival, by the venue's clock.
 WINDOW = timedelta(seconds=5)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKeys:
-    """A key and its secret, neither of which is ever shown."""
-
-    key: str = field(repr=False)
-    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from exchange.brokers.api_keys import ApiKeys
 from exchange.brokers.error_codes import Duplicate, Judgement, Uncertain, VenueRefusal, judge_answer, judge_failure
-from exchange.brokers.testnet_client import ApiKeys, Redirected, Wire, testnet_client
+from exchange.brokers.testnet_client import Redirected, Wire, testnet_client
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from exchange.rate_limit import LONGEST_WAIT_S, stated_wait_s, wait_near_limit
 from exchange.retries import TRIES, Transient, retried

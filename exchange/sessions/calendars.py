@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exchange.sessions.recorded_sessions import recorded
 from exchange.sessions.weekdays import COMMON, LAST_SATURDAYS, WEEKS, DayArray, infer_week, shares, weekday
 from strategy.market.instruments import OBSERVED, Calendar
 
@@ -157,6 +158,15 @@ def _week_of(known: DayArray) -> str:
 @lru_cache(maxsize=16)
 def sessions_and_closes(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
     """Return the known session dates (datetime64[D]) of an exchange, and their closes (datetime64[us], UTC).
+
+    Raises ValueError if they cannot be computed.
+    """
+    known = recorded() if name == Calendar.XNYS else None
+    return computed_sessions_and_closes(name) if known is None else known
+
+
+def computed_sessions_and_closes(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
+    """Return what `sessions_and_closes` does, computed by exchange_calendars.
 
     Raises ValueError if they cannot be computed.
     """

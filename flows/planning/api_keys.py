@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from exchange.brokers.testnet_client import ApiKeys
+from exchange.brokers.api_keys import ApiKeys
 from strategy.exit_codes import Exit
 
 #: Names of key and secret, first in the environment, then as Prefect Secret blocks.

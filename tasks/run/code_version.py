@@ -7,7 +7,7 @@ from pathlib import Path
 
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 #: Suffixes of the files that make a result and its page.
-SOURCES = (".css", ".j2", ".js", ".py", ".sql")
+SOURCES = (".css", ".j2", ".js", ".npz", ".py", ".sql")
 
 
 def code_version() -> str:

@@ -10,9 +10,10 @@ from unittest.mock import patch
 
 from requests.adapters import BaseAdapter
 
+from exchange.brokers.api_keys import ApiKeys
 from exchange.brokers.binance_futures import FuturesTestnet
 from exchange.brokers.binance_spot import SpotTestnet
-from exchange.brokers.testnet_client import ApiKeys, Wire
+from exchange.brokers.testnet_client import Wire
 from exchange.ports import Broker
 from strategy.account.orders import Order, Side
 from strategy.market.instruments import Calendar, Instrument

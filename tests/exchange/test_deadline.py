@@ -13,7 +13,8 @@ from requests.adapters import HTTPAdapter
 
 from exchange.bars.binance_http import public_client
 from exchange.brokers import testnet_client
-from exchange.brokers.testnet_client import ApiKeys, Guard, Wire
+from exchange.brokers.api_keys import ApiKeys
+from exchange.brokers.testnet_client import Guard, Wire
 from exchange.deadline import PunctualAdapter, within
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"

@@ -117,7 +117,6 @@ def run_backtest(
     # The answer holds all warnings of the steps.
     quiet_logs()
     from tasks.backtest.answer import backtest_answer
-    from tasks.backtest.export import save
     from tasks.backtest.run import Window
 
     tested = run_planned(planned, Window(strategies=strategies, start=request.since, beside=window.beside), run)
@@ -125,6 +124,7 @@ def run_backtest(
         return backtest_answer(tested, ())
     from flows.config.wall_clock import clock
     from flows.scheduling.accounts_page import rewritten
+    from tasks.backtest.export import save
     from tasks.live_comparison.section import live_section
 
     with rewritten(planned.job.home):

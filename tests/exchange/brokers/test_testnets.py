@@ -12,9 +12,10 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from exchange.brokers import testnet_client
+from exchange.brokers.api_keys import ApiKeys
 from exchange.brokers.binance_futures import FuturesTestnet
 from exchange.brokers.binance_spot import SpotTestnet
-from exchange.brokers.testnet_client import ApiKeys, Wire
+from exchange.brokers.testnet_client import Wire
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, OrderReport
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from testing.exchange import faults as exchange_faults

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from exchange.brokers.api_keys import ApiKeys
 from exchange.brokers.binance_futures import FuturesTestnet
-from exchange.brokers.testnet_client import ApiKeys
 from flows import paper_trading
 from flows.config.settings import load
 from flows.paper_trading import paper_trade
