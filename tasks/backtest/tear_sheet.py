@@ -292,7 +292,7 @@ def _yearly(share_per_year: float | None) -> str:
 def _model(tested: Backtest) -> str | None:
     """Return the model that traded, or in words why there is no single one; None if the prior traded all of it."""
     if not tested.job.policy.strategy.learner:
-        return f"none: {tested.job.policy.strategy} is a rule"
+        return f"none: {tested.job.policy.strategy} learns nothing"
     promoted = {fold.model_id for fold in tested.folds if fold.promoted}
     if not promoted or tested.model_id:
         return tested.model_id

@@ -154,7 +154,7 @@ def _differences(found: Comparison) -> tuple[Table, ...]:
         _difference_table(f"Sharpe ratio {than}", ("p", *chosen), [row[: 4 + len(chosen)] for row in ratios]),
         _difference_table(f"Growth per year {than}, in percentage points", (), growth),
         _drawdown_table(f"Deepest drawdown {than}, {points}", named),
-        _drawdown_table(f"The same at equal volatility, of returns above the rate, {points}", scaled),
+        _drawdown_table(f"Deepest drawdown at equal volatility, of returns above the risk-free rate, {points}", scaled),
     )
 
 
@@ -341,7 +341,7 @@ def _origin(runs: Sequence[Compared]) -> Table:
     )
     return Table(
         heading="Where the runs come from",
-        columns=("Run", "Folder", "Saved", "Data", "Code", "Seed", "Tried by then"),
-        numbers=frozenset({"Seed", "Tried by then"}),
+        columns=("Run", "Folder", "Saved", "Data", "Code", "Seed", "Tried when saved"),
+        numbers=frozenset({"Seed", "Tried when saved"}),
         rows=rows,
     )

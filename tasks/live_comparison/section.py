@@ -171,8 +171,8 @@ def _carried(tested: Backtest, first: date) -> str:
         return ""
     depth = drawdowns(equity_of(tested.net.replay)[: row + 1])[-1]
     return (
-        f" The backtest comes to the first of them {share(float(depth))} below its highest, and with its positions: a "
-        f"test that begins as the account did has `--start-date {first}`."
+        f" On {first} the backtest already holds positions and is {share(float(depth))} below its peak; to "
+        f"begin as the account did, test with `--start-date {first}`."
     )
 
 

@@ -15,7 +15,7 @@ from tasks.model_page.verdict import criteria_table, named, verdict_picture
 from tasks.report.markup import ABSENT, figure, render
 
 #: The parts of a history, as a training has recorded their first and last dates.
-_PARTS = {"training": "Trained on", "stopping": "Stopped by", "gate": "Judged on"}
+_PARTS = {"training": "Trained on", "stopping": "Stopped early by", "gate": "Judged on"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def _facts(page: ModelPage, figures: Mapping[str, Any]) -> tuple[tuple[str, str]
     record, found = page.record, page.verdict.figures
     dates: Mapping[str, Any] = figures.get("dates", {})
     return (
-        ("Verdict", "promoted" if page.verdict.promoted else "refused"),
+        ("Verdict", "promoted" if page.verdict.promoted else "rejected"),
         ("Net Sharpe ratio", figure(figures.get("network_sharpe"))),
         ("That of the prior", figure(figures.get("prior_sharpe"))),
         *(
@@ -89,13 +89,23 @@ def _origin(record: ModelRecord, figures: Mapping[str, Any]) -> tuple[tuple[str,
         ("Code version", record.code_version),
         ("Seed", str(record.seed)),
         ("Data sha256", record.data_sha256),
-        ("Trained at", record.created_at.isoformat()),
-        *((name.replace("_", " ").capitalize(), _plain(value)) for name, value in told.items()),
+        ("Trained at", f"{record.created_at:%Y-%m-%d %H:%M} UTC"),
+        *((_heading(name), _plain(value)) for name, value in told.items()),
     )
 
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _heading(name: str) -> str:
+    """Return the name of a figure in words.
+
+    >>> _heading("network_sharpe"), _heading("best_steps")
+    ('Network Sharpe ratio', 'Best steps')
+    """
+    words = name.replace("_", " ")
+    return f"{words[:1].upper()}{words[1:]}".replace("sharpe", "Sharpe ratio")
 
 
 def _plain(value: object) -> str:

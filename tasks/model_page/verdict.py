@@ -11,7 +11,7 @@ NARROW = Canvas(width_px=400, height_px=170, left_px=14, right_px=14)
 END_PX = 7.0
 _ASKED = {
     Criterion.DAYS: "Days of validation, at least",
-    Criterion.COMPARABLE: "Returns that can be compared with the rival's",
+    Criterion.COMPARABLE: "Net returns of both that move enough to compare",
     Criterion.BETTER: "Net Sharpe ratio above the prior's by more than",
     Criterion.SIGNIFICANT: "Chance of luck alone, deflated by the trials, below",
     Criterion.NOT_WORSE: "Net Sharpe ratio beside the champion's, at least",

@@ -128,7 +128,11 @@ def _beside(assessed: Assessment) -> tuple[Evidence, ...]:
     if found is None:
         return (Evidence(name="Beta and alpha", value=ABSENT, meaning=f"undefined: {name} moves on too few days"),)
     return (
-        Evidence(name=f"Beta to {name}", value=figure(found.beta), meaning="move for each move of it, above the rate"),
+        Evidence(
+            name=f"Beta to {name}",
+            value=figure(found.beta),
+            meaning=f"return above the risk-free rate for each 1% of {name}'s, in percent",
+        ),
         Evidence(
             name=f"Alpha against {name}",
             value=signed_percent(found.alpha),

@@ -120,7 +120,10 @@ def _above_cash(measured: Sequence[Measured], days: int) -> tuple[tuple[str, lis
     if all(column.metrics.rate_mean == 0 or column.metrics.sharpe_raw is None for column in measured):
         return ()
     return (
-        ("Sharpe ratio above a rate of 0", [a_year(figure(column.metrics.sharpe_raw), days) for column in measured]),
+        (
+            "Sharpe ratio without a risk-free rate",
+            [a_year(figure(column.metrics.sharpe_raw), days) for column in measured],
+        ),
         ("Risk-free rate, mean", [share(column.metrics.rate_mean) for column in measured]),
     )
 

@@ -24,7 +24,7 @@ TOLD = {
     "annual_vol": ("Volatility per year", share),
     "max_drawdown": ("Deepest drawdown", share),
     "turnover_per_year": ("Turnover per year, × equity", figure),
-    "capped_ratio": ("Days capped", share),
+    "capped_ratio": ("Days held at a limit", share),
 }
 
 

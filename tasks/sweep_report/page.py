@@ -97,9 +97,9 @@ def _luck(answer: SweepAnswer) -> tuple[Evidence, ...]:
         "the other; near one half the choice is luck",
     )
     loss = Evidence(
-        name="Loss of the choice",
+        name="Loss after choosing",
         value=share(answer.probability_of_loss),
-        meaning="of these splits in which it lost money on the other half",
+        meaning="of the same splits in which what was best on one half lost money on the other",
     )
     return (deflated, overfit, loss)
 

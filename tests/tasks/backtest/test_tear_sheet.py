@@ -90,7 +90,7 @@ def test_an_account_that_never_moved_has_no_distribution(pair: Backtest) -> None
 
 
 def test_the_model_is_named_or_told_in_words(pair: Backtest) -> None:
-    assert sheet_of(pair).provenance.model_id == "none: rules is a rule"
+    assert sheet_of(pair).provenance.model_id == "none: rules learns nothing"
     turbo = replace(pair, job=replace(pair.job, policy=replace(pair.job.policy, strategy=TURBO)))
     prior = FoldAnswer(start=START, end=END, fitted_to=START, model_id="b" * 64, promoted=False, reason="luck")
     first, second = (prior.model_copy(update={"model_id": name * 64, "promoted": True}) for name in "ac")

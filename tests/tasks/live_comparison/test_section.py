@@ -87,11 +87,8 @@ def test_a_backtest_that_begins_as_the_account_did_differs_in_nothing(lived: Job
 def test_a_longer_backtest_says_what_it_brings_and_is_drawn_from_the_account_s_first_day(lived: Job) -> None:
     section = live_section(a_backtest(lived, date(2019, 1, 1)))
     (account,) = section.accounts
-    assert "The backtest comes to the first of them " in account.told
-    assert (
-        f"below its highest, and with its positions: a test that begins as the account did has `--start-date {OPENED}`"
-        in (account.told)
-    )
+    assert f" On {OPENED} the backtest already holds positions and is " in account.told
+    assert f" below its peak; to begin as the account did, test with `--start-date {OPENED}`." in account.told
     live, other = account.picture.lines
     assert live.values[0] == pytest.approx(other.values[0])
 

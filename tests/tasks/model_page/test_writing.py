@@ -34,7 +34,7 @@ def test_the_page_is_written_once_and_linked(tmp_path: Path, monkeypatch: pytest
     # Four steps improve nothing.
     assert "trades exactly what the prior trades" in text
     assert "Network 2:" in text
-    assert "Stopped by" in text
+    assert "Stopped early by" in text
     assert '<a href="../index.html" target="_top">All accounts</a>' in text
     assert reports.read_model(tmp_path, path.stem) == path.read_bytes()
     # Measuring the inputs again would take as long as before.
