@@ -14,7 +14,8 @@ QUANTUM = Decimal("1e-12")
 LARGEST = Decimal("1e26")
 _LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
 #: The context's own methods: the values' take their context by keyword, and then twice as long.
-_quantize, _scaleb, _DECIMALS = _LEDGER.quantize, _LEDGER.scaleb, Decimal(-12)
+_quantize, _scaleb, _multiply = _LEDGER.quantize, _LEDGER.scaleb, _LEDGER.multiply
+_DECIMALS = Decimal(-12)
 #: `quantised` in half the time, called with QUANTUM; a value that does not fit raises InvalidOperation.
 quantise = _quantize
 #: What `exact_all` counts prices in, the quanta of each, and the largest count.
@@ -37,7 +38,7 @@ def exact(value: float) -> Decimal:
         nearest = round(quanta)
         # Printing a float takes longer than all else here. A zero may have a sign, which the other way keeps.
         if nearest and -_SURE < quanta - nearest < _SURE:
-            return _scaleb(Decimal(nearest), _DECIMALS)
+            return _multiply(QUANTUM, nearest)
     number = Decimal(repr(float(value)))
     if not number.is_finite():
         raise ValueError(f"{value} cannot become money: it is not finite")

@@ -47,6 +47,8 @@ class ClearDays:
         self.controlled_from = config.sizing.drawdown_start - MARGIN if sizing is Sizing.FULL else math.inf
         self._band, self._cap = config.sizing.rebalance_band, config.sizing.max_position_size
         self._most_turnover = config.limits.max_turnover
+        #: Each day trades to its target.
+        self._straight = self._daily and not (self._once or self._band)
         floored = _floored(days.exposures, days.floor)
         self._wanted, self._capped = _capped(floored, self._cap)
         usable = np.isfinite(floored).all(axis=1) & ~days.outside.any(axis=1)
@@ -85,6 +87,19 @@ class ClearDays:
         share = drawdown_multiplier(drawdown, self._sizing) if controlled else 1.0
         wanted = self._within_cap(row, share, room)
         return None if wanted is None else self._traded(ordered, held, wanted, room)
+
+    def outcome_alone(self, row: int, now: float, drawdown: float, previous: date | None) -> Outcome | None:
+        """Return what `outcome` does for an account of one symbol, whose exposure is `now`."""
+        target, controlled = self._capped[row][0], drawdown > self._sizing.drawdown_start
+        if controlled:
+            target = self._wanted[row][0] * drawdown_multiplier(drawdown, self._sizing)
+        # Zeros have signs, and exposures near the cap are cut by it.
+        short = self._straight and self._usable[row] and self._days.whole[row] and abs(target) > 0.0
+        if not short or (controlled and abs(target) > self._cap - MARGIN):
+            return self.outcome(row, (now,), drawdown, previous)
+        clear = abs(target - now) <= self._most_turnover - MARGIN and abs(target) <= MOST_HELD
+        exposures = [target]
+        return new_record(Outcome, (exposures, self._nothing, exposures)) if clear else None
 
     def _within_cap(self, row: int, share: float, room: float) -> list[float] | None:
         """Return the exposures wanted, to the last bit; None if the cap may bind beside positions that are kept."""

@@ -43,6 +43,8 @@ _FINANCING, _INTEREST, _SHORT_FEE = EntryKind.FINANCING, EntryKind.INTEREST, Ent
 _SURE_SHARE = 0.99 * VOLUME_SHARE
 #: Quantities below this, by a near value, have no more digits than the product with a factor of 1 keeps.
 _MOST_SHORT = 1e15
+#: A float near an amount is made of its quanta in half the time that `float` takes, which prints the amount.
+_QUANTA, _NEAR_QUANTUM = Decimal("1e12"), 1e-12
 #: The columns held by an account whose only symbol is held.
 _ALONE = [0]
 
@@ -65,27 +67,27 @@ def replay_plainly(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) 
     # Nothing here refers to itself, and the collector would walk all records again and again.
     gc.disable()
     try:
-        for leg, row in counted(_rows(legs), REPLAY, sum(len(leg.dates) for leg in legs)):
-            if not row:
-                account.follow(leg.config, leg.days or pretrade_days(leg.view, leg.dates, leg.config))
-            advance(row, leg.dates[row], quotes.on(leg.dates[row]))
+        for row, as_of in counted(_followed(account, legs), REPLAY, sum(len(leg.dates) for leg in legs)):
+            advance(row, as_of, quotes.on(as_of))
     finally:
         if collecting:
             gc.enable()
     return account.records.replay()
 
 
-def _rows(legs: Sequence[Leg]) -> Iterator[tuple[Leg, int]]:
+def _followed(account: "PlainAccount", legs: Sequence[Leg]) -> Iterator[tuple[int, date]]:
+    """Yield the rows of each leg and their dates, once the account follows it."""
     for leg in legs:
-        for row in range(len(leg.dates)):
-            yield leg, row
+        account.follow(leg.config, leg.days or pretrade_days(leg.view, leg.dates, leg.config))
+        yield from enumerate(leg.dates)
 
 
 class PlainAccount:
     """An account that is advanced day by day, with the records of its days; its lists are by column of the symbols.
 
-    `units` and `near_marks` are the floats next to quantities and marks. `peaks` holds the unit values of the look-back
-    that no later one exceeds, with their rows and the floats next to them.
+    `units`, `near_marks` and `near_equity` are floats near quantities, marks and equity, and `last` is the date of the
+    newest close. `peaks` holds the unit values of the look-back that no later one exceeds, with their rows and floats
+    near them.
     """
 
     config: AccountConfig
@@ -101,6 +103,7 @@ class PlainAccount:
         self.cash = self.equity = opened.account.cash
         self.quantities, self.marks, self.values = [_ZERO] * count, [_ZERO] * count, [_ZERO] * count
         self.units, self.near_marks, self.near_equity = [0.0] * count, [0.0] * count, float(self.equity)
+        self.last: date | None = None
         self.held: list[int] = []
         self.stale: dict[int, date] = {}
         self.open: list[PlannedOrder] = []
@@ -118,9 +121,7 @@ class PlainAccount:
 
     def advance(self, row: int, as_of: date, today: Mapping[str, Quote]) -> None:
         """Settle the day if it is not the first, and decide it; `row` is its row in the days that are followed."""
-        quotes = quote_row(today, self.symbols)
-        closes = self.records.closes
-        previous = closes[-1].as_of if closes else None
+        quotes, previous = quote_row(today, self.symbols), self.last
         if previous is not None:
             if as_of <= previous or (as_of >= self.first_over and self._is_over(as_of)):
                 self._settle_by_value(as_of, today)
@@ -138,19 +139,18 @@ class PlainAccount:
 
     def advance_alone(self, row: int, as_of: date, today: Mapping[str, Quote]) -> None:
         """Advance an account of one symbol: the same as `advance`, without its loops on a day like most."""
-        quotes, closes = quote_row(today, self.symbols), self.records.closes
+        quotes, previous = quote_row(today, self.symbols), self.last
         close = quotes.closes[0]
-        usual = closes and close is not None and not (quotes.changed or self.stale or len(self.open) > 1)
-        if close is None or not usual or not closes[-1].as_of < as_of < self.first_over:
+        unusual = quotes.changed or self.stale or len(self.open) > 1
+        if close is None or unusual or previous is None or not previous < as_of < self.first_over:
             self.advance(row, as_of, today)
             return
-        previous = closes[-1].as_of
         self._finance(previous, as_of)
         if self.open:
             (order,), quote = self.open, quotes.quote(0)
             assert quote is not None, "a close has a quote"
             quantity = self.quantities[0] + self._fill(order, quote, as_of)
-            self.open, self.units[0] = [], float(quantity)
+            self.open, self.units[0] = [], int(quantity * _QUANTA) * _NEAR_QUANTUM
             self.quantities, self.held = ([quantity], _ALONE) if quantity else ([_ZERO], [])
         total = _ZERO
         if self.held:
@@ -214,7 +214,7 @@ class PlainAccount:
         before, self.quantities, turned = self.quantities, quantities, False
         for column in changed:
             quantity = quantities[column]
-            self.units[column] = float(quantity)
+            self.units[column] = int(quantity * _QUANTA) * _NEAR_QUANTUM
             if not quantity:
                 quantities[column] = _ZERO
             turned = turned or (not quantity) is not (not before[column])
@@ -261,8 +261,9 @@ class PlainAccount:
             charged = max(charged + quantity * terms.per_share, terms.min_fee)
         fee = quantise(charged, QUANTUM)
         order.filled = True
-        notional = quantity * price
-        self.records.filled(new_record(PlainFill, (order, as_of, quantity, price, fee)), notional)
+        notional, traded = quantity * price, self.records.traded
+        self.records.fills.append(new_record(PlainFill, (order, as_of, quantity, price, fee)))
+        traded[as_of] = traded.get(as_of, _ZERO) + notional
         paid = quantise(notional, QUANTUM)
         self.cash -= (paid if buys else -paid) + fee
         return quantity if buys else -quantity
@@ -323,8 +324,9 @@ class PlainAccount:
     def _close(self, as_of: date) -> None:
         """Record the close, with the highest unit value of the look-back."""
         closes, equity, peaks = self.records.closes, self.equity, self.peaks
-        row, near = len(closes), float(equity)
-        self.near_equity = near
+        row = len(closes)
+        self.last = as_of
+        self.near_equity = near = int(equity * _QUANTA) * _NEAR_QUANTUM
         if row >= self.first_known + self.lookback:
             self.first_known = row - self.lookback + 1
         while peaks and peaks[-1][1] <= equity:
@@ -372,17 +374,20 @@ class PlainAccount:
 
     def _clear_outcome(self, row: int, previous: date | None) -> Outcome | None:
         """Return what comes of the day's targets, if that is clear."""
-        near_equity = self.near_equity
+        near_equity, units, marks, now = self.near_equity, self.units, self.near_marks, 0.0
         if near_equity < LEAST_EQUITY:
             return None
-        held = [0.0] * len(self.symbols)
+        held = [0.0] * len(units)
         for column in self.held:
-            held[column] = now = self.units[column] * self.near_marks[column] / near_equity
+            held[column] = now = units[column] * marks[column] / near_equity
             if not LEAST_HELD < abs(now) < MOST_HELD:
                 return None
-        controlled = 1.0 - near_equity / self.peaks[0][2] > self.clear.controlled_from
+        peak, near_peak = self.peaks[0][1:]
         # The drawdown of the close that was recorded, to the last bit.
-        drawdown = float(1 - self.equity / self.peaks[0][1]) if controlled else 0.0
+        controlled = 1.0 - near_equity / near_peak > self.clear.controlled_from
+        drawdown = float(1 - self.equity / peak) if controlled else 0.0
+        if len(held) == 1:
+            return self.clear.outcome_alone(row, now, drawdown, previous)
         return self.clear.outcome(row, held, drawdown, previous)
 
 

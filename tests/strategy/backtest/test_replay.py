@@ -264,6 +264,20 @@ def test_almost_no_day_of_a_common_account_is_decided_by_value(
     assert len(slow) <= 10
 
 
+@pytest.mark.parametrize("most_turnover", [0.1, 4.0])
+@pytest.mark.parametrize("most_held", [0.4, 2.0])
+@pytest.mark.parametrize("sizing", [Sizing.FULL, Sizing.VOLATILITY, Sizing.DIRECT], ids=str)
+def test_limits_bind_an_account_of_one_symbol_as_in_the_day_loop(
+    sizing: Sizing, most_held: float, most_turnover: float
+) -> None:
+    legs, quotes = market(
+        waves(sizing), 1, max_position_size=most_held, target_annual_vol=0.5, drawdown_start=0.01, drawdown_full=0.05
+    )
+    config = legs[0].config
+    config = replace(config, limits=replace(config.limits, max_turnover=most_turnover))
+    assert_same([replace(legs[0], config=config)], quotes, D(100_000))
+
+
 def test_accounts_share_what_is_known_before_them() -> None:
     legs, quotes = market(TURBO, 2)
     days = pretrade_days(legs[0].view, legs[0].dates, legs[0].config)
