@@ -4,7 +4,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const DAY_MS = 864e5;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-const SPANS = [["1m", 31], ["6m", 183], ["1y", 366], ["3y", 1097], ["10y", 3653], ["All", Infinity]];
+const SPANS = [["1m", 31], ["3m", 92], ["6m", 183], ["1y", 366], ["3y", 1097], ["5y", 1827], ["10y", 3653], ["All", Infinity]];
 
 function made(parent, name, style, text = "") {
   const svg = parent instanceof SVGElement;
@@ -214,6 +214,18 @@ function told(tip, data, state, row) {
   }
 }
 
+// The legend names the return of each line of money over the rows shown.
+function tellReturns(picture, data, state) {
+  const money = data.plots.find(({ kind }) => kind === "money");
+  for (const entry of money ? picture.querySelectorAll(".td-entry") : []) {
+    const text = entry.querySelector("text"), values = money.lines[entry.dataset.line]?.values.slice(state.first, state.last + 1);
+    const known = values?.filter(value => value !== null) ?? [];
+    if (known.length < 2 || !(known[0] > 0) || !/[+−][\d,.]+%$/.test(text.textContent)) continue;
+    const gained = (known.at(-1) / known[0] - 1) * 100;
+    text.textContent = text.textContent.replace(/[+−][\d,.]+%$/, `${gained < 0 ? "" : "+"}${amount(gained, 1)}%`);
+  }
+}
+
 function enliven(picture) {
   const data = JSON.parse(picture.querySelector("script").textContent), count = data.days.length;
   const state = { first: 0, last: count - 1, off: new Set() }, few = count <= data.few;
@@ -223,6 +235,7 @@ function enliven(picture) {
   tip.hidden = true;
   const redraw = () => {
     for (const svg of few ? [] : drawings) draw(svg, data, state);
+    if (!few) tellReturns(picture, data, state);
     for (const element of picture.querySelectorAll("[data-line]")) {
       const off = state.off.has(+element.dataset.line);
       if (element.classList.contains("td-entry")) element.setAttribute("aria-pressed", !off);
@@ -283,13 +296,19 @@ function listen(svg, { data, state, tip, picture, redraw, show, few }) {
   });
   svg.addEventListener("pointerup", event => {
     const px = pixel(event), { row } = across(svg, data, state);
-    if (from !== null && Math.abs(px - from) > 6) show(row(Math.min(from, px)), row(Math.max(from, px)));
+    const chose = from !== null && Math.abs(px - from) > 6;
+    if (chose) show(row(Math.min(from, px)), row(Math.max(from, px)));
     from = null;
     chosen.classList.add("td-off");
+    // What the pointer told of is elsewhere now.
+    if (chose) leave();
   });
   svg.addEventListener("pointerleave", leave);
   svg.addEventListener("blur", leave);
-  svg.addEventListener("dblclick", () => show(0, data.days.length - 1));
+  svg.addEventListener("dblclick", () => {
+    show(0, data.days.length - 1);
+    leave();
+  });
   set(svg, { tabindex: 0 }).addEventListener("keydown", event => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step) point(Math.min(Math.max((at ?? state.last) + step, state.first), state.last));
@@ -337,7 +356,9 @@ function warm(grid, rows) {
   grid.addEventListener("pointerleave", leave);
   grid.addEventListener("blur", leave);
   set(grid, { tabindex: 0 }).addEventListener("keydown", event => {
-    const [down, across] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key] ?? [0, 0];
+    let [down, across] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key] ?? [0, 0];
+    // In a single row every arrow leads on or back.
+    if (rows.length === 1) [down, across] = [0, down || across];
     if (event.key === "Escape") leave();
     if (!down && !across) return;
     event.preventDefault();
@@ -357,7 +378,7 @@ function tellMarks(picture) {
       mark.setAttribute("aria-label", title?.textContent ?? "");
       title?.remove();
     }
-    warm(drawing, marks.map(mark => [mark]));
+    warm(drawing, [marks]);
   }
 }
 
@@ -365,3 +386,8 @@ for (const grid of document.querySelectorAll(".heat"))
   warm(grid, [...grid.querySelectorAll("tbody tr")].map(row => [...row.querySelectorAll("td")]));
 for (const picture of document.querySelectorAll(".marked")) tellMarks(picture);
 for (const picture of document.querySelectorAll(".live")) enliven(picture);
+
+// Paper shows what is folded on a screen: warnings and settings, but no list of trades.
+const folded = [...document.querySelectorAll("details:not([open])")].filter(part => part.querySelectorAll("tr").length < 40);
+addEventListener("beforeprint", () => folded.forEach(part => (part.open = true)));
+addEventListener("afterprint", () => folded.forEach(part => (part.open = false)));

@@ -101,12 +101,18 @@ def test_a_picture_answers_and_all_its_plots_zoom_together(browser: Browser, rep
     tab.mouse.move(*pixel_of(tab, 0.4))
     tab.mouse.down()
     tab.mouse.move(*pixel_of(tab, 0.6))
+    names, tip = tab.locator(f"{EQUITY} >> svg:visible .td-entry text"), tab.locator(f"{EQUITY} >> .tip")
+    returns = names.all_text_contents()
     tab.mouse.up()
+    # The pointer is over another day now, and the returns are those of the days shown.
+    assert tip.is_hidden()
+    assert all(now != before for now, before in zip(names.all_text_contents(), returns, strict=True))
     shown = dates_of(tab)
     assert shown == [shown[0]] * len(shown)
     assert shown[0] != whole[0]
     tab.mouse.dblclick(*pixel_of(tab, 0.5))
     assert dates_of(tab) == whole
+    assert (tip.is_hidden(), names.all_text_contents()) == (True, returns)
     tab.get_by_role("button", name="1m").first.click()
     assert all("Dec" in date for date in dates_of(tab)[-1])
     # A name in the key hides its line in every plot, and its values.
