@@ -43,7 +43,6 @@ SPELT = {
     ],
     "storage/errors.py": ["'Could not set lock' not in text", "'Query interrupted' in text", *["sign in text"] * 3],
     "tasks/report/markup.py": ["'.' in text"],
-    "tasks/report/scales.py": ["text == '0.0%'"],
 }
 
 #: What stands beside the product is held to the rules of shape, too, not to those of values: a fake changes.

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tasks.report import small_numbers
+
 if TYPE_CHECKING:
     from strategy.evaluation.metrics import Metrics
     from tasks.audit.claims import AccountAnswer
@@ -33,6 +35,15 @@ def money(value: Decimal | str | None) -> str:
     return text.removeprefix("-") if not text.strip("-0.,") else text
 
 
+def cost(value: Decimal | str) -> str:
+    """Return a cost to the cent, or to two digits below ten cents.
+
+    >>> cost("12.5"), cost("0.004047"), cost("0")
+    ('12.50', '0.0040', '0.00')
+    """
+    return small_numbers.cost(Decimal(value))
+
+
 def quantity(value: Decimal | str) -> str:
     """Return a quantity with the decimals of its lot: six for paper, eight for the finest of a venue.
 
@@ -56,12 +67,12 @@ def price(value: Decimal | str) -> str:
 
 
 def percent(value: float | None, decimals: int = 1) -> str:
-    """Return a fraction in percent.
+    """Return a fraction in percent; one near zero to two digits.
 
-    >>> percent(0.1234), percent(-0.0256, 2), percent(None)
-    ('12.3%', '-2.56%', '-')
+    >>> percent(0.1234), percent(-0.0256, 2), percent(-0.00038), percent(None)
+    ('12.3%', '-2.56%', '-0.038%', '-')
     """
-    return ABSENT if value is None else f"{100 * value:,.{decimals}f}%"
+    return ABSENT if value is None else small_numbers.percent(value, decimals)
 
 
 def figure(value: float | None, decimals: int = 2) -> str:
@@ -97,13 +108,18 @@ def in_units(metrics: "Metrics | PointAnswer | AccountAnswer", names: Sequence[s
 
 
 def decision(answer: "DecisionAnswer") -> dict[str, object]:
-    """Return a decision as a row, with its fractions as percentages; a position that is kept has the exposure held."""
+    """Return a decision as a row, with its fractions as percentages and its status in a word.
+
+    `target` is the exposure of the next open, `held` that of a position which is kept instead.
+    """
     return {
         **dict(answer),
+        "status": small_numbers.as_decided(answer.status, answer.exposure),
         "confidence": percent(answer.confidence, 0),
         "signal": figure(answer.signal),
         "volatility": percent(answer.volatility),
-        "exposure": percent(answer.held if answer.exposure is None else answer.exposure),
+        "target": percent(answer.exposure),
+        "held": percent(answer.held),
     }
 
 
@@ -123,5 +139,5 @@ def fill(answer: "FillAnswer") -> dict[str, object]:
         **dict(answer),
         "quantity": quantity(answer.quantity),
         "price": price(answer.price),
-        "fee": money(answer.fee),
+        "fee": cost(answer.fee),
     }

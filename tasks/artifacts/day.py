@@ -56,7 +56,7 @@ def publish(page: DailyPage, report: Place) -> None:
     limits = {name: float(value) for name, value in page.provenance.configuration if name in LIMITS}
     tables = {
         "decisions": (
-            changes_table(page.decisions, page.before),
+            changes_table(page.decisions, page.before, page.snapshot),
             f"Decisions of {as_of}" + (" beside the day before" if page.before else ""),
         ),
         "orders": (orders_table(page.orders), f"Orders decided at the close of {as_of}"),
@@ -153,13 +153,13 @@ def summary(page: DailyPage, report: Place) -> str:
                 money(snapshot.account.cash),
                 share(snapshot.drawdown),
                 "yes" if page.halted else "no",
-                page.model,
+                page.model or "rules",
             ),
         ),
     )
     notes = [f"- **Warning:** {warning}" for warning in page.warnings]
     tables = (
-        decisions_table(page.decisions),
+        decisions_table(page.decisions, snapshot),
         orders_table(page.orders),
         fills_table("Fills of the day", page.fills),
         positions_table(snapshot),

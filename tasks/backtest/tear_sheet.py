@@ -33,7 +33,7 @@ from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
 from tasks.report.distribution import Distribution
-from tasks.report.markup import ABSENT, LivePicture, figure, money, several, share
+from tasks.report.markup import ABSENT, LivePicture, cost, figure, several, share
 from tasks.report.robustness_text import evidence
 from tasks.report.scales import signed_percent
 from tasks.report.settings_table import configured, fees_in_words, slippage_in_words
@@ -258,7 +258,7 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
     if at.fx_bps:
         lines.append(("FX profit", paid.fx_profit, "what exchange rates brought; in the returns, and no cost"))
     return tuple(
-        CostLine(name=name, paid=money(value), per_year=_yearly(paid.per_year(value)), terms=terms)
+        CostLine(name=name, paid=cost(value), per_year=_yearly(paid.per_year(value)), terms=terms)
         for name, value, terms in lines
     )
 

@@ -19,7 +19,7 @@ from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
 from tasks.daily.drift import DriftAnswer, drift_facts, drift_sentences, edges, look_at
-from tasks.daily.earned import earned_tables
+from tasks.daily.earned import earned, earned_facts, earned_tables
 from tasks.daily.replay_check import Reconciliation
 from tasks.model_page.writing import write_model_page
 from tasks.models.retrain import Champion
@@ -35,7 +35,7 @@ from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
 from tasks.report.markup import Table
 from tasks.report.settings_table import configured
-from tasks.run.answers import DayResult
+from tasks.run.answers import DayResult, ModelCode
 from tasks.run.job import PAPER, Job
 from tasks.run.kept_terms import changes_given, in_words, terms_on
 from tasks.run.runs import Findings, day_result
@@ -204,7 +204,7 @@ def left_today(found: DriftAnswer | None, job: Job) -> tuple[str, ...]:
 def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswer | None) -> DailyPage:
     job, snapshot = result.job, result.snapshot
     assert snapshot is not None, "the day is settled before it is reported"
-    history = account_history(job)
+    history, parts = account_history(job), earned(job)
     with connect(job.home) as store:
         configuration = configured(job.policy, instrument_store.load(store, job.source, job.symbols))
         terms = in_words(terms_on(store, job.account, job.as_of))
@@ -237,7 +237,8 @@ def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswe
         passes=passes_in_words(result),
         sleeves=_sleeves(result),
         drift=drift_facts(drifted),
-        earned=earned_tables(job),
+        earned=earned_tables(*parts) if parts else (),
+        today=earned_facts(parts[0]) if parts else (),
     )
 
 
@@ -280,4 +281,7 @@ def _before(job: Job) -> tuple[Decision, ...]:
 
 
 def _signals_from(champion: Champion) -> str:
+    """Return which model the signals come from; empty for rules, which need none."""
+    if champion.code is ModelCode.NOT_NEEDED:
+        return ""
     return f"model {champion.model_id[:12]}, {champion.reason}" if champion.model_id else champion.reason

@@ -10,8 +10,9 @@ from strategy.account.cash_flows import FlowKind
 from strategy.account.orders import Fill, Order, OrderState, ReasonCode
 from strategy.portfolio.drawdown_halt import HaltKind
 from tasks.digest.facts import DayFacts, DayKind, Equity
-from tasks.report.markup import converted, exactly, money
+from tasks.report.markup import converted, exactly, minus, money, share
 from tasks.report.scales import signed_percent
+from tasks.report.small_numbers import change
 
 #: A line of a phone held upright.
 WIDTH = 60
@@ -124,20 +125,19 @@ def _changes(equity: Equity) -> tuple[str, str]:
 def _percent(fraction: float) -> str:
     """Return a change of one day, which is often below a tenth of a percent.
 
-    >>> _percent(0.0042), _percent(-0.0001), _percent(0.0)
-    ('+0.42%', '−0.01%', '0.00%')
+    >>> _percent(0.0042), _percent(-0.000012), _percent(0.0)
+    ('+0.42%', '−0.0012%', '0.00%')
     """
-    text = f"{fraction:+,.2%}".replace("-", "−")
-    return text if text.strip("+−0.%") else "0.00%"
+    return minus(change(fraction, 2))
 
 
 def _curve(equity: Equity | None) -> list[str]:
     """Return the equity of the last days as bars, with its change over them; none for less than three days."""
     if equity is None or len(equity.curve) < FEWEST_DRAWN:
         return []
-    first, last, below = equity.curve[0], equity.curve[-1], f"{equity.drawdown:.1%}"
+    first, last = equity.curve[0], equity.curve[-1]
     grown = f" {signed_percent(last / first - 1)} in {len(equity.curve) - 1} days," if first > 0 else ""
-    where = "at its peak" if below == f"{0:.1%}" else f"{below} below its peak"
+    where = f"{share(equity.drawdown)} below its peak" if equity.drawdown > 0 else "at its peak"
     return _cut(f"{bars(equity.curve)}{grown} {where}", 2)
 
 

@@ -23,9 +23,17 @@ def limits_decided_often(strategy: Strategy, days: LimitedDays, sizing: SizingPa
     when = f"on {limited:,} of {len(days.any):,} days"
     if strategy.sleeves or not sizing_of(strategy).needs_volatility:
         return [f"{_of_signals(days, sizing, when)} or raise {'them' if _both(days) else 'it'}"]
-    which = [f"{name} on {int(on.sum()):,}" for name, on in _limits(days, sizing) if on.any()]
-    aimed = f"not target_annual_vol {sizing.target_annual_vol:g}: {_listed(which)}"
-    return [f"limits decided {when}, {aimed}; {_reached(days)}, the median of those days; {_remedy(days, sizing, inf)}"]
+    ran = f"the account ran at {_median(days):.3g}, the median of those days"
+    counts = sorted(((int(on.sum()), name) for name, on in _limits(days, sizing) if on.any()), reverse=True)
+    (most, first), others = counts[0], counts[1:]
+    decided = _listed([f"on {most:,} days {first} decided", *(f"on {count:,} {name}" for count, name in others)])
+    remedy = _remedy(days, sizing, inf).replace(
+        "lower it to that", f"lower target_annual_vol to {_median(days):.3g}", 1
+    )
+    return [
+        f"limits decided {when}, not target_annual_vol {sizing.target_annual_vol:g}: {ran}. "
+        f"{_sentence(decided)}. {_sentence(remedy)}"
+    ]
 
 
 def limits_decided_today(
@@ -51,9 +59,9 @@ def limits_decided_today(
 
 
 def _limits(days: LimitedDays, sizing: SizingParams) -> list[tuple[str, NDArray[np.bool_]]]:
-    most = f"{_MOST} {sizing.max_position_size:g}, a multiple of equity,"
+    most = f"{_MOST} ({sizing.max_position_size:g} times equity)"
     book = " and ".join(f"{name} {value:g}" for name, value in _book(sizing))
-    multiplier = f"the volatility multiplier, at most {VOLATILITY_CAP:g},"
+    multiplier = f"the volatility multiplier (at most {VOLATILITY_CAP:g})"
     return [(most, days.cap), (book, days.book), (multiplier, days.multiplier)]
 
 
@@ -79,7 +87,16 @@ def _of_signals(days: LimitedDays, sizing: SizingParams, when: str) -> str:
 
 
 def _reached(days: LimitedDays) -> str:
-    return f"target_annual_vol {float(np.median(days.reached[days.any])):.3g} was reached"
+    return f"target_annual_vol {_median(days):.3g} was reached"
+
+
+def _median(days: LimitedDays) -> float:
+    """Return the target volatility that was reached on the days on which a limit decided, their median."""
+    return float(np.median(days.reached[days.any]))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _remedy(days: LimitedDays, sizing: SizingParams, venue_most: float) -> str:

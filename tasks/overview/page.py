@@ -8,8 +8,9 @@ from storage.models.saved_pages import PageKind, SavedPage
 from tasks.digest.facts import Equity
 from tasks.overview.facts import AccountFacts, ModelFacts, Overview, Standing
 from tasks.overview.sparkline import sparkline
+from tasks.report import small_numbers
 from tasks.report.backtest_tables import a_year
-from tasks.report.markup import ABSENT, figure, money, render, share
+from tasks.report.markup import ABSENT, figure, minus, money, render, share
 from tasks.report.scales import signed_percent
 
 #: Positions and symbols that are named before the rest is counted.
@@ -124,10 +125,10 @@ def _change(equity: Equity | None) -> tuple[str, str]:
 def _percent(fraction: float) -> str:
     """Return a change of one day, which is often below a tenth of a percent.
 
-    >>> _percent(0.0042), _percent(-0.0001)
-    ('+0.42%', '−0.01%')
+    >>> _percent(0.0042), _percent(-0.000012)
+    ('+0.42%', '−0.0012%')
     """
-    return f"{fraction:+,.2%}".replace("-", "−")
+    return minus(small_numbers.change(fraction, 2))
 
 
 def _facts(known: AccountFacts, seen: Overview) -> tuple[tuple[str, str], ...]:

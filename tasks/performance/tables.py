@@ -11,7 +11,7 @@ from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.risk import LEVEL, TAIL_DAYS
 from tasks.performance.assessment import Assessment
 from tasks.report.backtest_page import Evidence
-from tasks.report.markup import ABSENT, Table, figure, money, share
+from tasks.report.markup import ABSENT, Table, cost, figure, money, share
 from tasks.report.scales import signed_percent
 
 CASH, NO_REGIME = "Cash", "None known"
@@ -68,12 +68,12 @@ def _table(heading: str, gains: Mapping[str, Gain], equity: Decimal) -> Table:
         numbers=frozenset(columns[1:]),
         rows=tuple(
             (
-                name,
+                label,
                 money(line.net),
                 signed_percent(float(line.net / equity)),
-                *(money(amounts[row]) for amounts in shown.values()),
+                *(money(amounts[row]) if name == "Price" else cost(amounts[row]) for name, amounts in shown.items()),
             )
-            for row, (name, line) in enumerate(lines.items())
+            for row, (label, line) in enumerate(lines.items())
         ),
     )
 

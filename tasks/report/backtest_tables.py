@@ -10,7 +10,7 @@ from strategy.account.orders import Fill
 from strategy.evaluation.metrics import Metrics
 from strategy.sleeves.results import SleeveResults
 from tasks.report.charts import Line
-from tasks.report.markup import ABSENT, Table, converted, exactly, figure, money, share
+from tasks.report.markup import ABSENT, Table, converted, cost, exactly, figure, money, share
 from tasks.report.scales import signed_percent
 
 #: Fewest account days for an annualised figure: the result of a week is no estimate of a year.
@@ -80,7 +80,7 @@ def sleeves_table(sleeves: Sequence[SleeveLine], since: date) -> Table:
         heading=f"Sleeves since {since}: profit after their part of every cost",
         columns=("Sleeve", "Weight", "Profit", "Fees in it"),
         numbers=frozenset({"Weight", "Profit", "Fees in it"}),
-        rows=tuple((one.name, figure(one.weight), money(one.profit), money(one.fees)) for one in (*sleeves, every)),
+        rows=tuple((one.name, figure(one.weight), money(one.profit), cost(one.fees)) for one in (*sleeves, every)),
     )
 
 
@@ -94,25 +94,29 @@ def metrics_table(measured: Sequence[Measured], days: int) -> Table:
     labels = tuple(column.label for column in measured)
     lines = (
         ("Total return", [share(column.metrics.total_return) for column in measured]),
-        ("Growth per year", [a_year(share(column.metrics.cagr), days) for column in measured]),
-        ("Volatility per year", [a_year(share(column.metrics.annual_vol), days) for column in measured]),
-        ("Sharpe ratio", [a_year(figure(column.metrics.sharpe), days) for column in measured]),
+        ("Growth per year", [_a_year(share(column.metrics.cagr), days) for column in measured]),
+        ("Volatility per year", [_a_year(share(column.metrics.annual_vol), days) for column in measured]),
+        ("Sharpe ratio", [_a_year(figure(column.metrics.sharpe), days) for column in measured]),
         *_above_cash(measured, days),
-        ("Sortino ratio", [a_year(figure(column.metrics.sortino), days) for column in measured]),
+        ("Sortino ratio", [_a_year(figure(column.metrics.sortino), days) for column in measured]),
         ("Deepest drawdown", [share(column.metrics.max_drawdown) for column in measured]),
-        ("Calmar ratio", [a_year(figure(column.metrics.calmar), days) for column in measured]),
+        ("Calmar ratio", [_a_year(figure(column.metrics.calmar), days) for column in measured]),
         ("Days won", [share(column.metrics.win_rate) for column in measured]),
         (
             "Turnover per year, × equity",
-            [a_year(figure(column.metrics.turnover_per_year), days) for column in measured],
+            [_a_year(figure(column.metrics.turnover_per_year), days) for column in measured],
         ),
     )
     return Table(
-        heading="Performance",
+        heading="Performance" if days >= FEWEST_ANNUALISED_DAYS else f"Performance; figures of a year {TOO_EARLY}",
         columns=("", *labels),
         numbers=frozenset(labels),
         rows=tuple((name, *values) for name, values in lines),
     )
+
+
+def _a_year(text: str, days: int) -> str:
+    return text if days >= FEWEST_ANNUALISED_DAYS else ABSENT
 
 
 def _above_cash(measured: Sequence[Measured], days: int) -> tuple[tuple[str, list[str]], ...]:
@@ -122,7 +126,7 @@ def _above_cash(measured: Sequence[Measured], days: int) -> tuple[tuple[str, lis
     return (
         (
             "Sharpe ratio without a risk-free rate",
-            [a_year(figure(column.metrics.sharpe_raw), days) for column in measured],
+            [_a_year(figure(column.metrics.sharpe_raw), days) for column in measured],
         ),
         ("Risk-free rate, mean", [share(column.metrics.rate_mean) for column in measured]),
     )
@@ -156,7 +160,7 @@ def trades_table(trades: Sequence[Trade]) -> Table:
 
 
 def _trade_row(fill: Fill, reason: str) -> tuple[str, ...]:
-    numbers = (exactly(fill.quantity), converted(fill.price, fill.fx_rate), money(fill.fee))
+    numbers = (exactly(fill.quantity), converted(fill.price, fill.fx_rate), cost(fill.fee))
     return (fill.as_of.isoformat(), fill.symbol, fill.side, *numbers, reason)
 
 

@@ -6,7 +6,7 @@ from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.market.findings import Finding
 from strategy.portfolio.decision import Decision
-from tasks.report.backtest_tables import Measured, a_year, metrics_table, monthly_table
+from tasks.report.backtest_tables import FEWEST_ANNUALISED_DAYS, Measured, metrics_table, monthly_table
 from tasks.report.charts import NARROW, WIDE, EquityPicture, equity_picture
 from tasks.report.daily_tables import decisions_table, fills_table, findings_table, orders_table, positions_table
 from tasks.report.markup import Table, figure, money, render, share
@@ -35,13 +35,13 @@ class Provenance:
 class DailyPage:
     """The content of a day's report.
 
-    `account` names account and broker, `model` the origin of the signals, `halted` says why trading is halted or is
-    empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
-    decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
-    the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day, in
-    words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned,
+    `account` names account and broker, `model` the origin of the signals or is empty, `halted` says why trading is
+    halted or is empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are
+    the decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms`
+    those of the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day,
+    in words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned,
     `drift` what is said of each check against the account's past, `earned` tables of what earned the day's result and
-    that since the account opened.
+    that since the account opened, `today` the day's result and its parts in short, as names and values.
     """
 
     snapshot: Snapshot
@@ -64,6 +64,7 @@ class DailyPage:
     sleeves: tuple[Table, ...] = ()
     drift: tuple[tuple[str, str], ...] = ()
     earned: tuple[Table, ...] = ()
+    today: tuple[tuple[str, str], ...] = ()
 
 
 def daily_page(page: DailyPage, back: str = "") -> str:
@@ -71,6 +72,7 @@ def daily_page(page: DailyPage, back: str = "") -> str:
     account = page.snapshot.account
     as_of = account.as_of.isoformat()
     facts = (
+        *page.today,
         ("As of", as_of),
         ("Equity", money(page.snapshot.equity)),
         ("Cash", money(account.cash)),
@@ -79,12 +81,12 @@ def daily_page(page: DailyPage, back: str = "") -> str:
         *_figures(page),
         *page.flows,
         *((("Passes", page.passes),) if page.passes else ()),
-        ("Signals from", page.model),
+        *((("Signals from", page.model),) if page.model else ()),
         *page.drift,
         *((("Terms of the account", page.terms),) if page.terms else ()),
     )
     tables = (
-        decisions_table(page.decisions),
+        decisions_table(page.decisions, page.snapshot),
         orders_table(page.orders),
         fills_table("Fills of the day", page.fills),
         positions_table(page.snapshot),
@@ -115,7 +117,7 @@ def _life(page: DailyPage) -> tuple[Table, ...]:
 def _figures(page: DailyPage) -> list[tuple[str, str]]:
     """Return the account's return, growth, Sharpe ratio and deepest drawdown since it opened; empty for a single day.
 
-    The first days show no annualised growth and Sharpe ratio.
+    The first days have no annualised growth and Sharpe ratio.
     """
     measured = page.measured
     if page.picture is None or not measured or measured[0].metrics.cagr is None:
@@ -124,7 +126,10 @@ def _figures(page: DailyPage) -> list[tuple[str, str]]:
     return [
         ("Net return since it opened", share(own.total_return)),
         *((f"Return of {row.label}", share(row.metrics.total_return)) for row in measured[1:2]),
-        ("Growth per year", a_year(share(own.cagr), days)),
-        ("Sharpe ratio", a_year(figure(own.sharpe), days)),
+        *(
+            (("Growth per year", share(own.cagr)), ("Sharpe ratio", figure(own.sharpe)))
+            if days >= FEWEST_ANNUALISED_DAYS
+            else ()
+        ),
         ("Deepest drawdown", share(own.max_drawdown)),
     ]

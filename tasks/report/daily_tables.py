@@ -7,15 +7,36 @@ from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.market.findings import Finding
 from strategy.portfolio.decision import Decision
-from tasks.report.markup import ABSENT, Table, converted, exactly, figure, money, share, signed
+from tasks.report.markup import (
+    ABSENT,
+    Table,
+    converted,
+    cost,
+    exactly,
+    exposed,
+    figure,
+    held_quantity,
+    money,
+    share,
+    signed,
+    with_minus_signs,
+)
+from tasks.report.small_numbers import as_decided
+
+#: Columns of the decisions before those of their status and reason.
+_NUMBERED = ("Symbol", "Regime", "Confidence", "Signal", "Volatility", "Held", "Target")
 
 
-def decisions_table(decisions: Sequence[Decision]) -> Table:
-    """Return the decision for each symbol, with the numbers behind it."""
+def decisions_table(decisions: Sequence[Decision], snapshot: Snapshot) -> Table:
+    """Return the decision for each symbol, with the numbers behind it and what is held of it at the close.
+
+    A target is that of the next open; a symbol that is kept has none.
+    """
+    held = snapshot.held if snapshot.equity > 0 else {}
     return Table(
         heading="Decisions",
-        columns=("Symbol", "Regime", "Confidence", "Signal", "Volatility", "Exposure", "Status", "Reason"),
-        numbers=frozenset({"Confidence", "Signal", "Volatility", "Exposure"}),
+        columns=(*_NUMBERED, "Status", "Reason"),
+        numbers=frozenset(_NUMBERED[2:]),
         rows=tuple(
             (
                 decision.symbol,
@@ -23,29 +44,34 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
                 figure(decision.confidence),
                 signed(decision.signal),
                 share(decision.volatility),
-                signed(decision.exposure),
-                decision.status.replace("_", " "),
-                decision.reason,
+                exposed(snapshot.exposure(decision.symbol)) if decision.symbol in held else ABSENT,
+                exposed(decision.exposure),
+                as_decided(decision.status, decision.exposure),
+                with_minus_signs(decision.reason),
             )
             for decision in decisions
         ),
     )
 
 
-def changes_table(decisions: Sequence[Decision], before: Sequence[Decision]) -> Table:
-    """Return the decisions with the change of signal and exposure since the decisions `before`."""
-    plain, known = decisions_table(decisions), {decision.symbol: decision for decision in before}
-    rows = []
+def changes_table(decisions: Sequence[Decision], before: Sequence[Decision], snapshot: Snapshot) -> Table:
+    """Return the decisions with the change of signal and target since the decisions `before`."""
+    plain, known = decisions_table(decisions, snapshot), {decision.symbol: decision for decision in before}
+    rows, numbered = [], len(_NUMBERED)
     for cells, decision in zip(plain.rows, decisions, strict=True):
         old = known.get(decision.symbol)
-        moved = (_moved(old.signal, decision.signal), _moved(old.exposure, decision.exposure)) if old else ("", "")
-        rows.append((*cells[:6], *moved, *cells[6:]))
-    columns = (*plain.columns[:6], "Signal moved", "Exposure moved", *plain.columns[6:])
+        moved = (_moved(old.signal, decision.signal), _shifted(old.exposure, decision.exposure)) if old else ("", "")
+        rows.append((*cells[:numbered], *moved, *cells[numbered:]))
+    columns = (*_NUMBERED, "Signal moved", "Target moved", *plain.columns[numbered:])
     return Table(heading=plain.heading, columns=columns, rows=tuple(rows), numbers=plain.numbers)
 
 
 def _moved(old: float | None, new: float | None) -> str:
     return "" if old is None or new is None else signed(new - old)
+
+
+def _shifted(old: float | None, new: float | None) -> str:
+    return "" if old is None or new is None else exposed(new - old)
 
 
 def orders_table(orders: Sequence[Order]) -> Table:
@@ -68,7 +94,7 @@ def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
         rows=tuple(
             (
                 *(f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity)),
-                *(converted(f.price, f.fx_rate), money(f.fee), f.order_id),
+                *(converted(f.price, f.fx_rate), cost(f.fee), f.order_id),
             )
             for f in fills
         ),
@@ -80,7 +106,7 @@ def positions_table(snapshot: Snapshot) -> Table:
     """Return the positions at the close, without dust."""
 
     def of_equity(value: Decimal) -> str:
-        return signed(float(value / snapshot.equity)) if snapshot.equity > 0 else ABSENT
+        return exposed(float(value / snapshot.equity)) if snapshot.equity > 0 else ABSENT
 
     return Table(
         heading="Positions at the close",
@@ -88,7 +114,7 @@ def positions_table(snapshot: Snapshot) -> Table:
         numbers=frozenset({"Quantity", "Mark", "Value", "Over equity"}),
         rows=tuple(
             (
-                *(symbol, exactly(held.quantity), converted(held.mark, held.fx_rate)),
+                *(symbol, held_quantity(held.quantity), converted(held.mark, held.fx_rate)),
                 *(money(held.value), of_equity(held.value)),
             )
             for symbol, held in snapshot.held.items()
@@ -110,15 +136,15 @@ def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mappin
     )
 
     def over_equity(value: float) -> str:
-        return f"{value / equity:.3f}" if equity > 0 else ABSENT
+        return share(value / equity) if equity > 0 else ABSENT
 
     return Table(
         heading="Risk",
         columns=("What", "Now", "Limit"),
         rows=(
             ("Drawdown", share(snapshot.drawdown), f"halts at {share(limits['max_drawdown_halt'])}"),
-            ("Gross exposure over equity", over_equity(gross), f"{limits['max_position_size']:g}"),
-            ("Turnover decided over equity", over_equity(turned), f"{limits['max_turnover']:g}"),
+            ("Gross exposure over equity", over_equity(gross), share(limits["max_position_size"])),
+            ("Turnover decided over equity", over_equity(turned), share(limits["max_turnover"])),
             ("Halted", "yes" if halted else "no", "until it is resumed" if halted else ""),
         ),
     )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from tasks.report import small_numbers
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -21,6 +23,8 @@ ABSENT = "–"
 SCRIPT = Path(__file__).with_name("templates").joinpath("pictures.js")
 #: Commands to type are in backquotes in a warning.
 _TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
+#: A hyphen that is the sign of a number.
+_NEGATIVE = re.compile(r"(?<![^\s(\[+])-(?=\d)")
 
 
 def render(template: str, values: Mapping[str, object], back: str = "") -> str:
@@ -113,6 +117,24 @@ def money(value: Decimal) -> str:
     return f"{value:z,.2f}".replace("-", "−")
 
 
+def cost(value: Decimal) -> str:
+    """Return a cost or a small gain as text, to the cent or, below ten cents, to two digits.
+
+    >>> cost(Decimal("-0.004047")), cost(Decimal("12.5")), cost(Decimal(0))
+    ('−0.0040', '12.50', '0.00')
+    """
+    return minus(small_numbers.cost(value))
+
+
+def held_quantity(value: Decimal) -> str:
+    """Return a quantity as text to the digits of its lot: six decimals, eight for a small one.
+
+    >>> held_quantity(Decimal("92.262491630772")), held_quantity(Decimal("-0.00012345678"))
+    ('92.262492', '−0.00012346')
+    """
+    return exactly(round(value, 8 if abs(value) < Decimal("0.001") else 6))
+
+
 def exactly(value: Decimal) -> str:
     """Return a quantity or price as text with all its digits and no trailing zeros.
 
@@ -143,12 +165,35 @@ def converted(price: Decimal, fx_rate: Decimal) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a fraction in percent; a dash if it is None or not finite.
+    """Return a fraction in percent, one near zero to two digits; a dash if it is None or not finite.
 
-    >>> share(0.1234), share(None)
-    ('12.3%', '–')
+    >>> share(0.1234), share(-0.00038), share(None)
+    ('12.3%', '−0.038%', '–')
     """
-    return ABSENT if value is None or not math.isfinite(value) else f"{value * 100:,.1f}%".replace("-", "−")
+    return ABSENT if value is None or not math.isfinite(value) else minus(small_numbers.percent(value))
+
+
+def exposed(value: float | None) -> str:
+    """Return an exposure, a multiple of equity, in percent with its sign; a dash if it is None or not finite.
+
+    >>> exposed(0.457), exposed(-0.0256), exposed(0.0), exposed(None)
+    ('+45.7%', '−2.6%', '0.0%', '–')
+    """
+    return ABSENT if value is None or not math.isfinite(value) else minus(small_numbers.change(value))
+
+
+def minus(text: str) -> str:
+    """Return a number as text with a minus sign for its hyphen."""
+    return text.replace("-", "−")
+
+
+def with_minus_signs(sentence: str) -> str:
+    """Return a sentence with minus signs before its negative numbers; dates, names and options keep their hyphens.
+
+    >>> with_minus_signs("the target of -0.0256 on 2018-12-31, (-8.78%), --fee 1, ^A-1")
+    'the target of −0.0256 on 2018-12-31, (−8.78%), --fee 1, ^A-1'
+    """
+    return _NEGATIVE.sub("−", sentence)
 
 
 def figure(value: float | None) -> str:

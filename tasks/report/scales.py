@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from tasks.report.small_numbers import change
+
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 #: The smallest span of a money axis, relative to its highest value.
 SMALLEST_SPAN = 0.002
@@ -131,13 +133,10 @@ def _decimals(step: float) -> int:
 def signed_percent(fraction: float) -> str:
     """Return a change as text in percent, with its sign.
 
-    >>> signed_percent(0.1234), signed_percent(-0.02), signed_percent(-0.00001)
-    ('+12.3%', '−2.0%', '0.0%')
+    >>> signed_percent(0.1234), signed_percent(-0.02), signed_percent(-0.00038), signed_percent(0.0)
+    ('+12.3%', '−2.0%', '−0.038%', '0.0%')
     """
-    text = f"{abs(fraction) * 100:,.1f}%"
-    if text == "0.0%":
-        return text
-    return ("+" if fraction > 0 else "−") + text
+    return change(fraction).replace("-", "−")
 
 
 def date_ticks(first: date, last: date, count: int) -> list[tuple[date, str]]:

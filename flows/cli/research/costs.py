@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from flows.cli.number_format import ABSENT, money
+from flows.cli.number_format import ABSENT, cost
 from flows.cli.text_table import table
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def shown_costs(costs: "CostsAnswer") -> str:
     if costs.rates is None:
         lines = [line for line in lines if line[0] not in ("short fee", "interest earned")]
     rows = [
-        {"costs": name, "paid": money(paid), "a year": _yearly(share), "at": terms}
-        for name, paid, share, terms in lines
+        {"costs": name, "paid": cost(paid), "a year": _yearly(share), "at": terms} for name, paid, share, terms in lines
     ]
     # A dash would read as a missing value.
     return table([{**row, "at": row["at"] or " "} for row in rows], ("costs", "paid", "a year", "at"))

@@ -132,7 +132,8 @@ def _as_functions(planned: "DayPlan") -> str:
 def shown_daily(answer: "DayAnswer") -> str:
     """Return a day in words: account, decisions, orders, fills, and the path of the report."""
     rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer.symbols.items()]
-    columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
+    kept = ("held",) if any(one.held is not None for one in answer.symbols.values()) else ()
+    columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "target", *kept)
     orders, fills = [*map(order, answer.orders)], [*map(fill, answer.fills)]
     learns = answer.model_code not in (None, "not_needed")
     ruled = f", model {answer.model_id[:12]}" if answer.model_id else ", the prior"

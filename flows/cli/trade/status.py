@@ -40,7 +40,7 @@ def shown_status(answer: "StatusAnswer") -> str:
     return sections(
         f"Account {answer.account} on {answer.as_of}: equity {money(answer.equity)}, cash "
         f"{money(answer.cash)}\n"
-        f"{decided}, {_where(answer.broker)}; drawdown {answer.drawdown:.1%}, "
+        f"{decided}, {_where(answer.broker)}; drawdown {percent(answer.drawdown)}, "
         f"{_halted(answer)}",
         _terms(answer),
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),

@@ -49,10 +49,11 @@ def test_decisions_say_how_far_they_moved_since_the_day_before() -> None:
     (decision,) = a_daily_page().decisions
     assert decision.exposure is not None
     before = replace(decision, signal=0.25, exposure=decision.exposure + 0.125)
-    first, second = changes_table([decision], []), changes_table([decision], [before])
-    assert "Exposure moved" not in in_rows(first)[0]
+    snapshot = a_daily_page().snapshot
+    first, second = changes_table([decision], [], snapshot), changes_table([decision], [before], snapshot)
+    assert "Target moved" not in in_rows(first)[0]
     assert in_rows(second)[0]["Signal moved"] == "+0.250"
-    assert in_rows(second)[0]["Exposure moved"] == "−0.125"
+    assert in_rows(second)[0]["Target moved"] == "−12.5%"
     assert in_rows(second)[0]["Symbol"] == decision.symbol
 
 
@@ -71,8 +72,8 @@ def test_the_table_of_risk_stands_beside_the_limits() -> None:
     rows = in_rows(risk_table(snapshot, decisions, limits, ""))
     assert [(row["Now"], row["Limit"]) for row in rows] == [
         ("12.5%", "halts at 35.0%"),
-        ("0.500", "2"),
-        ("0.750", "4"),
+        ("50.0%", "200.0%"),
+        ("75.0%", "400.0%"),
         ("no", ""),
     ]
     assert in_rows(risk_table(snapshot, decisions, limits, "Halted since then"))[-1] == {

@@ -29,7 +29,7 @@ from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Backtest, Window, backtest
-from tasks.daily.earned import _table, earned, earned_tables
+from tasks.daily.earned import _table, earned, earned_facts, earned_tables
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
@@ -38,7 +38,7 @@ from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
-from tasks.report.markup import money
+from tasks.report.markup import cost, money
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import replayed, tidied
@@ -188,16 +188,28 @@ def test_the_days_of_an_account_earn_what_its_life_has_earned(lived: Lived, name
 
 def test_the_page_shows_the_sums_and_says_where_they_do_not_add_up(lived: Lived) -> None:
     job = lived.jobs["rules"]
-    day, whole = earned_tables(job)
+    parts = earned(job)
+    assert parts is not None
+    day, whole = earned_tables(*parts)
     assert day.heading == "What earned the day, by symbol"
     assert whole.heading == f"What earned the net result since {FIRST}, by symbol"
     assert whole.rows[-1][0] == "All"
-    found = earned(job)
-    assert found is not None
-    assert whole.rows[-1][1] == money(found[1].net)
-    broken = _table("Broken", replace(found[1], net=found[1].net + 1))
+    assert whole.rows[-1][1] == money(parts[1].net)
+    broken = _table("Broken", replace(parts[1], net=parts[1].net + 1))
     assert broken.rows == ()
     assert "which its entries do not explain" in broken.empty
+
+
+def test_the_result_of_a_day_is_told_with_its_parts(lived: Lived) -> None:
+    parts = earned(lived.jobs["rules"])
+    assert parts is not None
+    (today, told), (_, sources) = earned_facts(parts[0])
+    assert today == "Today"
+    assert told.startswith(f"{'+' if parts[0].net > 0 else ''}{cost(parts[0].net)} (")
+    gains = parts[0].attribution.by_symbol
+    assert all(f"{symbol} " in sources for symbol, gain in gains.items() if symbol and gain.net)
+    assert ("interest" in sources) == bool(gains.get("", Gain()).net)
+    assert [name for name, _ in earned_facts(replace(parts[0], net=parts[0].net + 1))] == ["Today"]
 
 
 def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:

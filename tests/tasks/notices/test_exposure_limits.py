@@ -24,19 +24,19 @@ def days(cap: int, multiplier: int, lived: int, book: int = 0) -> LimitedDays:
 
 def test_the_warning_names_the_limits_the_target_reached_and_what_changes_it() -> None:
     assert limits_decided_often(RULES, days(10, 2_506, 2_516), TIGHT) == [
-        "limits decided on 2,516 of 2,516 days, not target_annual_vol 0.35: max_position_size 1, a multiple of equity, "
-        "on 10 and the volatility multiplier, at most 2, on 2,506; target_annual_vol 0.123 was reached, the median of "
-        "those days; lower it to that, or raise max_position_size, with which on its 10 days at most 0.2 is reached "
-        "instead of 0.123"
+        "limits decided on 2,516 of 2,516 days, not target_annual_vol 0.35: the account ran at 0.123, the median of "
+        "those days. On 2,506 days the volatility multiplier (at most 2) decided and on 10 max_position_size (1 times "
+        "equity). Lower target_annual_vol to 0.123, or raise max_position_size, with which on its 10 days at most 0.2 "
+        "is reached instead of 0.123"
     ]
     assert limits_decided_often(RULES, days(0, 9, 10), SizingParams(max_position_size=4)) == [
-        "limits decided on 9 of 10 days, not target_annual_vol 0.35: the volatility multiplier, at most 2, on 9; "
-        "target_annual_vol 0.123 was reached, the median of those days; lower it to that: raising max_position_size "
-        "changes nothing"
+        "limits decided on 9 of 10 days, not target_annual_vol 0.35: the account ran at 0.123, the median of those "
+        "days. On 9 days the volatility multiplier (at most 2) decided. Lower target_annual_vol to 0.123: raising "
+        "max_position_size changes nothing"
     ]
     assert limits_decided_often(RULES, days(2, 3, 100), TIGHT) == []
     assert limits_decided_today(RULES, days(0, 1, 1), TIGHT) == [
-        "the volatility multiplier, at most 2, decided today, not target_annual_vol 0.35; target_annual_vol 0.123 was "
+        "the volatility multiplier (at most 2) decided today, not target_annual_vol 0.35; target_annual_vol 0.123 was "
         "reached; lower it to that: raising max_position_size changes nothing"
     ]
     assert limits_decided_today(RULES, days(0, 0, 1), TIGHT) == []
@@ -56,9 +56,10 @@ def test_signals_that_are_exposures_have_no_target() -> None:
 def test_the_caps_of_symbols_and_groups_are_counted_and_named() -> None:
     capped = SizingParams(max_position_size=1, caps=ExposureCaps(symbol=0.3, group=0.5, groups=(("A", "B"),)))
     assert limits_decided_often(RULES, days(2, 1, 10, book=4), capped) == [
-        "limits decided on 7 of 10 days, not target_annual_vol 0.35: max_position_size 1, a multiple of equity, on 2, "
-        "max_symbol_exposure 0.3 and max_group_exposure 0.5 on 4 and the volatility multiplier, at most 2, on 1; "
-        "target_annual_vol 0.123 was reached, the median of those days; lower it to that, or raise max_position_size, "
+        "limits decided on 7 of 10 days, not target_annual_vol 0.35: the account ran at 0.123, the median of those "
+        "days. On 4 days max_symbol_exposure 0.3 and max_group_exposure 0.5 decided, on 2 max_position_size (1 times "
+        "equity) and on 1 the volatility multiplier (at most 2). Lower target_annual_vol to 0.123, or raise "
+        "max_position_size, "
         "with which on its 2 days at most 0.2 is reached instead of 0.123, or raise max_symbol_exposure and "
         "max_group_exposure, with which on its 4 days at most 0.2 is reached instead of 0.123"
     ]

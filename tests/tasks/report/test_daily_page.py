@@ -18,6 +18,7 @@ from strategy.evaluation.metrics import Metrics
 from tasks.report.backtest_page import backtest_page
 from tasks.report.backtest_tables import Measured, metrics_table
 from tasks.report.daily_page import daily_page
+from tasks.report.daily_tables import decisions_table
 from tasks.report.markup import Table, exactly, render, script_source
 from testing.runs.reports import a_backtest_page, a_daily_page, a_picture
 
@@ -115,8 +116,22 @@ def test_a_value_that_a_template_lacks_is_an_error() -> None:
 
 def test_a_daily_page_shows_the_day() -> None:
     texts = Reader(PAGES["daily"]).texts
-    for text in ("2018-12-31", "10,013.82", "5,000.12", "+0.500", "−0.250", "20.0%", "3.5", "2,498.94", "9f86d081"):
+    for text in ("2018-12-31", "10,013.82", "5,000.12", "+0.500", "−25.0%", "20.0%", "3.5", "2,498.94", "9f86d081"):
         assert any(text in shown for shown in texts), text
+
+
+def test_a_symbol_within_its_band_shows_what_is_held_and_that_it_is_kept() -> None:
+    page = a_daily_page()
+    kept = replace(page.decisions[0], exposure=None, reason="kept within the band, target of -0.0256")
+    (cells,) = decisions_table([kept], page.snapshot).rows
+    assert cells[5:] == ("+50.1%", "–", "kept", "kept within the band, target of −0.0256")
+
+
+def test_the_result_of_the_day_is_the_first_figure_and_rules_name_no_model() -> None:
+    page = replace(a_daily_page(), today=(("Today", "−3.79 (−0.04%)"),), model="")
+    texts = Reader(daily_page(page)).texts
+    assert texts.index("Today") < texts.index("As of")
+    assert "Signals from" not in texts
 
 
 def test_an_empty_day_says_so() -> None:
@@ -134,7 +149,7 @@ def test_what_is_undefined_is_a_dash() -> None:
     assert "nan" not in " ".join(texts)
 
 
-@pytest.mark.parametrize(("days", "shown"), [(62, "from 63 days on"), (63, "41.0%")])
+@pytest.mark.parametrize(("days", "shown"), [(62, "–"), (63, "41.0%")])
 def test_a_figure_a_year_takes_63_days_in_the_table_too(days: int, shown: str) -> None:
     grown = Metrics(
         total_return=0.07,
@@ -148,8 +163,10 @@ def test_a_figure_a_year_takes_63_days_in_the_table_too(days: int, shown: str) -
         win_rate=0.6,
         turnover_per_year=0.41,
     )
-    rows = {row[0]: row[1] for row in metrics_table([Measured(label="net", metrics=grown)], days).rows}
-    early = {name for name, text in rows.items() if text == "from 63 days on"}
+    table = metrics_table([Measured(label="net", metrics=grown)], days)
+    rows = {row[0]: row[1] for row in table.rows}
+    early = {name for name, text in rows.items() if text == "–"}
+    assert ("from 63 days on" in table.heading) == (days < 63)
     assert rows["Growth per year"] == shown
     assert rows["Total return"] == "7.0%"
     assert len(early) == (7 if days < 63 else 0)
