@@ -217,7 +217,7 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
         *_months(tested),
         ("Skewness", figure(shape.skewness)),
         ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
-        ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} days"),
+        ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} account days"),
     )
 
 

@@ -14,7 +14,7 @@ from tasks.report.backtest_page import Evidence
 from tasks.report.markup import ABSENT, Table, cost, figure, money, share
 from tasks.report.scales import signed_percent
 
-CASH, NO_REGIME = "Cash", "None known"
+CASH, NO_REGIME = "Cash", "Cash, and days without a known regime"
 
 
 def attribution_tables(assessed: Assessment) -> tuple[Table, ...]:
@@ -24,7 +24,8 @@ def attribution_tables(assessed: Assessment) -> tuple[Table, ...]:
     """
     found = assessed.attribution
     directions = {direction.capitalize(): gain for direction, gain in found.by_direction.items()}
-    regimes = {regime or NO_REGIME: gain for regime, gain in found.by_regime.items()}
+    rest = CASH if found.by_regime.get("") == found.by_symbol.get("") else NO_REGIME
+    regimes = {regime or rest: gain for regime, gain in found.by_regime.items()}
     tables = [
         symbols_table("What earned the net result, by symbol", found, assessed.equity),
         _table("By direction", directions, assessed.equity),
@@ -50,11 +51,12 @@ def _by_net(gains: Mapping[str, Gain]) -> dict[str, Gain]:
 
 def _table(heading: str, gains: Mapping[str, Gain], equity: Decimal) -> Table:
     lines = {**gains, "All": sum(gains.values(), Gain())}
+    financing = "Financing and short fee" if any(line.short_fee for line in lines.values()) else "Financing"
     sources = {
         "Price": [line.price for line in lines.values()],
         "Fees": [line.fees for line in lines.values()],
         "Slippage": [line.slippage for line in lines.values()],
-        "Financing": [line.financing + line.short_fee for line in lines.values()],
+        financing: [line.financing + line.short_fee for line in lines.values()],
         "Interest": [line.interest for line in lines.values()],
         "Funding": [line.funding for line in lines.values()],
         "FX": [line.fx for line in lines.values()],
@@ -155,8 +157,8 @@ def risk_tables(assessed: Assessment) -> tuple[Table, ...]:
 def _drawdowns(assessed: Assessment) -> Table:
     return Table(
         heading="Deepest drawdowns",
-        columns=("From", "Depth", "Trough", "Regained", "Days"),
-        numbers=frozenset({"Depth", "Days"}),
+        columns=("From", "Depth", "Trough", "Regained", "Calendar days"),
+        numbers=frozenset({"Depth", "Calendar days"}),
         rows=tuple(
             (str(each.start), signed_percent(-each.depth), str(each.trough), _regained(each.recovery), f"{each.days:,}")
             for each in assessed.drawdowns

@@ -144,6 +144,10 @@ def test_the_page_shows_both_and_says_what_is_undefined(pair: Backtest) -> None:
     assert {row[1] for table in sheet.attribution for row in table.rows if row[0] == "All"} == {symbols.rows[-1][1]}
     assert {row[0] for row in directions.rows} <= {"Long", "Short", "Cash", "All"}
     assert {"Bull", "Bear"} & {row[0] for row in regimes.rows}
+    # Cash is called so in every table, and a column says that it holds the short fee too.
+    assert {row[0] for row in regimes.rows} <= {"Bull", "Neutral", "Bear", "Cash", "All"}
+    paid = any(gain.short_fee for gain in pair.assessment.attribution.by_symbol.values())
+    assert ("Financing and short fee" in symbols.columns) == paid
     assert [line.name for line in sheet.risk[:4]] == [
         *("Calmar ratio", "VaR of a day, 95%", "CVaR of a day, 95%", "Beta to hold"),
     ]
