@@ -11,6 +11,40 @@ from strategy.networks import attention_kernels
 
 ROOT = Path(__file__).parents[2]
 
+#: Python runs it at the start of a process whose PYTHONPATH names its folder: what trains there keeps its passes too.
+_AT_START = """
+import sys
+from importlib.machinery import PathFinder
+
+
+class Keep:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "strategy.training.loop":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            from testing.runs.compiled_passes import keep_compiled
+
+            keep_compiled()
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Keep)
+"""
+
+
+def put_start(folder: Path) -> str:
+    """Return the PYTHONPATH with which processes that a test starts keep their compiled passes as well."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_AT_START)
+    return str(folder)
+
 
 def keep_compiled() -> None:
     """Read the passes from build/numba, or write them there once they are compiled.

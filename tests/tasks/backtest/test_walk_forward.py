@@ -21,6 +21,7 @@ from tasks.models.training_plan import TrainingRefused
 from tasks.parallel.processes import Processes
 from tasks.run.job import Job
 from testing.markets.panels import mandate
+from testing.runs.compiled_passes import put_start
 from testing.runs.jobs import UNTRAINABLE
 from testing.runs.sown_bars import SOWN, a_sown_job
 
@@ -77,8 +78,11 @@ def model_files(job: Job) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (job.home / "models").iterdir()}
 
 
-def test_processes_train_the_same_folds(first: tuple[Job, Walk], tmp_path: Path) -> None:
+def test_processes_train_the_same_folds(
+    first: tuple[Job, Walk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done, found = first
+    monkeypatch.setenv("PYTHONPATH", put_start(tmp_path / "start"))
     job = a_sown_job(tmp_path / "home", END)
     told: list[str] = []
     assert walk(job, history(), told.append, Processes(workers=2)) == found
