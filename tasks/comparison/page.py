@@ -26,6 +26,8 @@ from tasks.report.markup import ABSENT, Table, figure, render, several, share
 from tasks.report.picture_data import picture_data
 from tasks.report.scales import signed_percent
 
+#: Where every equity begins on the first common day.
+START = 100.0
 #: A difference whose p, of as many looks as there are pairs, is lower stands out.
 SIGNIFICANT = 0.05
 #: The most runs whose rolling ratios are told under the pointer, too.
@@ -95,9 +97,8 @@ def _facts(found: Comparison) -> tuple[tuple[str, str], ...]:
 
 
 def _picture(found: Comparison) -> EquityPicture:
-    """Return the equities of all runs, each from that of the first on; further plots have a line of each run, too."""
-    begin = found.runs[0].equity[0]
-    paths = {run.label: run.equity * (begin / run.equity[0]) for run in found.runs}
+    """Return the equities of all runs, each from START on; further plots have a line of each run, too."""
+    paths = {run.label: run.equity * (START / run.equity[0]) for run in found.runs}
     first = found.runs[0]
     # A ratio to nothing is none.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -115,7 +116,7 @@ def _picture(found: Comparison) -> EquityPicture:
         }
         panels.append(Panel(heading=f"Sharpe ratio, {lookback} days", lines=_lines(ratios), level=0.0))
     return EquityPicture(
-        title="Equity, each begun with the same money",
+        title=f"Equity, each begun at {START:g} on {found.dates[0]}",
         dates=found.dates,
         lines=_lines(paths),
         panels=tuple(panels),

@@ -205,7 +205,10 @@ def _in_words(check: DriftCheckAnswer) -> str:
     state = f"left on {check.left.on}" if check.left else "within its limits"
     newest = check.newest
     if check.check is Check.BAND:
-        return f"{state}; the band of the day is {_money(newest.low)} to {_money(newest.high)}"
+        return (
+            f"{state}; the band of the day is {_money(newest.low)} to {_money(newest.high)}. It is wide, so that an "
+            "account that has not changed leaves it in few of a hundred years: to be within says little"
+        )
     return f"{state}; {newest.value:.2f}, limit {newest.high:.2f}"
 
 

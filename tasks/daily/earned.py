@@ -45,14 +45,14 @@ class Earned:
 
 
 def earned_facts(day: Earned) -> tuple[tuple[str, str], ...]:
-    """Return the day's net result, in money and over the equity before it, and what of it each symbol and cash earned.
+    """Return the day's net result as a fact: in money, over the equity before it, and what each symbol and cash earned.
 
     Parts that do not add up to the result are left out.
     """
     over = f" ({minus(change(float(day.net / day.equity), 2))})" if day.equity > 0 else ""
-    result = ("Today", f"{_amount(day.net)}{over}")
+    result = f"{_amount(day.net)}{over}"
     if day.unexplained:
-        return (result,)
+        return (("Today", result),)
     gains = day.attribution.by_symbol
     cash = gains.pop("", Gain())
     largest = sorted(gains.items(), key=lambda item: -abs(item[1].net))
@@ -60,7 +60,7 @@ def earned_facts(day: Earned) -> tuple[tuple[str, str], ...]:
     parts += [("the other symbols", sum((gain.net for _, gain in largest[PARTS:]), Decimal(0)))]
     parts += [("cash" if cash.price else "interest", cash.net)]
     told = ", ".join(f"{name} {_amount(amount)}" for name, amount in parts if amount)
-    return (result, ("Today by source, after costs", told)) if told else (result,)
+    return (("Today", f"{result}: {told}" if told else result),)
 
 
 def _amount(value: Decimal) -> str:
