@@ -127,7 +127,7 @@ def _panels(tested: Backtest, read: DaysRead) -> tuple[Panel, ...]:
     return (
         Panel(heading=f"Sharpe ratio, {lookback} days", lines=_lines(sharpes), level=0.0),
         Panel(
-            heading=f"Volatility, {lookback} days; dashed: target",
+            heading=f"Volatility, {lookback} days; dashed: target of {tested.job.policy.sizing.target_annual_vol:.1%}",
             lines=_lines(vols),
             level=100 * tested.job.policy.sizing.target_annual_vol,
             unit="%",

@@ -8,6 +8,8 @@ from datetime import date
 from tasks.report.small_numbers import change
 
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+#: The fewest values to mark on an axis: one alone shows no scale.
+FEWEST_TICKS = 3
 #: The smallest span of a money axis, relative to its highest value.
 SMALLEST_SPAN = 0.002
 DAY_STEPS = (1, 2, 7, 14)
@@ -76,13 +78,19 @@ def date_scale(dates: Sequence[date], left_px: float, right_px: float) -> Scale:
 
 
 def value_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
-    """Return about `count` round values within low and high, with their labels.
+    """Return about `count` round values within low and high, with their labels: three of them, or `count` if fewer.
 
     >>> value_ticks(9_900.0, 10_120.0, 3)
     [(9900.0, '9,900'), (10000.0, '10,000'), (10100.0, '10,100')]
+    >>> [text for _, text in value_ticks(-1.5, 1.6, 3)]
+    ['−1', '0', '1']
     """
-    step = nice_step((high - low) / count)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    # Where round values are far apart hardly one of them may lie within: then the next finer ones are marked.
+    for parts in range(count, 2 * count + 2):
+        step = nice_step((high - low) / parts)
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first + 1 >= min(count, FEWEST_TICKS):
+            break
     return [(index * step, amount(index * step, step)) for index in range(first, last + 1)]
 
 

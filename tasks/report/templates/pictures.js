@@ -38,11 +38,15 @@ function valueMarks({ low, high, log }, count) {
         return inside.map(value => [value, amount(value, decimals(value))]);
     }
   }
-  const power = 10 ** Math.floor(Math.log10((high - low) / count));
-  const step = [1, 2, 2.5, 5, 10].map(nice => nice * power).find(nice => nice >= (high - low) / count * (1 - 1e-9));
-  const found = [];
-  for (let place = Math.ceil(low / step - 1e-9); place * step <= high + step * 1e-9; place++)
-    found.push([place * step, amount(place * step, decimals(step))]);
+  // Where round values are far apart hardly one of them may lie within: then the next finer ones are marked.
+  let found = [];
+  for (let parts = count; parts <= 2 * count + 1 && found.length < Math.min(count, 3); parts++) {
+    const power = 10 ** Math.floor(Math.log10((high - low) / parts));
+    const step = [1, 2, 2.5, 5, 10].map(nice => nice * power).find(nice => nice >= (high - low) / parts * (1 - 1e-9));
+    found = [];
+    for (let place = Math.ceil(low / step - 1e-9); place * step <= high + step * 1e-9; place++)
+      found.push([place * step, amount(place * step, decimals(step))]);
+  }
   return found;
 }
 

@@ -44,7 +44,7 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
     panels = {panel.heading: panel for panel in sheet_of(pair).picture.panels}
     assert list(panels) == [
         "Sharpe ratio, 51 days",
-        "Volatility, 51 days; dashed: target",
+        "Volatility, 51 days; dashed: target of 35.0%",
         "Beta to hold, 51 days",
         "Exposure, long less short",
         "Exposure, long and short together",
@@ -64,7 +64,9 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
     ]
     slope = np.polyfit(*(path[1:] / path[:-1] for path in reversed(returns)), 1)[0]
     assert panels["Beta to hold, 51 days"].lines[0].values[-1] == pytest.approx(slope)
-    assert panels["Volatility, 51 days; dashed: target"].level == 100 * pair.job.policy.sizing.target_annual_vol
+    assert (
+        panels["Volatility, 51 days; dashed: target of 35.0%"].level == 100 * pair.job.policy.sizing.target_annual_vol
+    )
 
 
 def test_a_short_window_has_no_rolling_panels(tmp_path: Path) -> None:
