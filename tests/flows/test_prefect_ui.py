@@ -473,8 +473,8 @@ def test_an_account_that_is_flattened_from_the_form_is_closed_by_its_next_day(pa
     page.shoot("10-flattened-run")
     page.open_artifact("decisions-desk")
     page.shoot("10-flattened-decisions")
-    assert {(row["Exposure"], row["Reason"]) for row in page.rows()} == {
-        ("0.000", "the account is flattened: its position is closed")
+    assert {(row["Target"], row["Reason"]) for row in page.rows()} == {
+        ("0.0%", "the account is flattened: its position is closed")
     }
     page.tab.go_back()
     page.open_artifact("risk-desk")

@@ -134,7 +134,7 @@ def test_hold_earns_the_adjusted_return_from_the_first_fill_on(run: Run, file: P
     held = bars["adj_close"].iloc[-1] / bars["adj_close"][0]
     assert answer["net"]["total_return"] == pytest.approx(held - paid, abs=1e-6)
     assert answer["gross"]["total_return"] == pytest.approx(held - bars["open"][1] / bars["close"][0], abs=1e-6)
-    assert (answer["trials"], answer["benchmarks"]) == (None, {})
+    assert (answer["trials"], answer["benchmarks"]) == (1, {})
 
 
 def test_the_first_strategy_is_the_subject_and_the_others_are_beside_it(run: Run, file: Path) -> None:

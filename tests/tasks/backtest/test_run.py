@@ -217,7 +217,9 @@ def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path
         backtest(job, Window(strategies=(HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))
 
 
-@pytest.mark.parametrize(("most", "aim", "limit"), [(0.1, 0.35, "max_position_size 0.1"), (4.0, 9.0, "at most 2")])
+@pytest.mark.parametrize(
+    ("most", "aim", "limit"), [(0.1, 0.35, "max_position_size (0.1 times equity)"), (4.0, 9.0, "at most 2")]
+)
 def test_a_backtest_names_the_target_that_its_limits_reach(tmp_path: Path, most: float, aim: float, limit: str) -> None:
     job = a_job(tmp_path, PAIR.symbols(), END)
 
@@ -232,7 +234,7 @@ def test_a_backtest_names_the_target_that_its_limits_reach(tmp_path: Path, most:
     assert ("raising max_position_size changes nothing" in warning) is (most == 4.0)
     # A position that a band keeps was asked for all the same.
     assert told(aim, 0.05, "banded") == [warning]
-    reached = re.search(r"target_annual_vol ([0-9.]+) was reached", warning)
+    reached = re.search(r"the account ran at ([0-9.]+), the median", warning)
     assert reached
     # That target is not limited any more.
     days = told(0.9 * float(reached[1]), 0.0, "again")
