@@ -157,6 +157,11 @@ def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
     return answer.model_copy(update={"search": SearchAnswer.model_validate(swept.searched)})
 
 
+def swept_strategy(answer: SweepAnswer) -> str:
+    """Return the name of the strategy that was swept, or that several were."""
+    return "several strategies" if "strategy" in answer.varied else answer.best.strategy
+
+
 def _ranked(swept: Sweep) -> list[Result]:
     """Return the results, best first; those whose returns never vary come last."""
     return sorted(swept.results, key=lambda result: np.inf if result.metrics.sharpe is None else -result.metrics.sharpe)

@@ -222,13 +222,13 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
 
 
 def _months(tested: Backtest) -> tuple[tuple[str, str], ...]:
-    """Return the best and the worst month, and how many of them were won."""
+    """Return the best and the worst month, and the share of them that were won."""
     months = monthly_returns(tested.dates, _equity(tested.net).tolist()).values()
     won = sum(value > 0 for value in months)
     return (
         ("Best month", signed_percent(max(months))),
         ("Worst month", signed_percent(min(months))),
-        ("Months won", f"{won} of {len(months)}"),
+        ("Months won", share(won / len(months))),
     )
 
 

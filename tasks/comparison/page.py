@@ -22,7 +22,7 @@ from tasks.report.backtest_page import Evidence
 from tasks.report.backtest_tables import Measured, metrics_table
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import equity_drawings
-from tasks.report.markup import ABSENT, Table, figure, render, several, share
+from tasks.report.markup import ABSENT, Table, chance, figure, render, several, share
 from tasks.report.picture_data import picture_data
 from tasks.report.scales import signed_percent
 
@@ -133,7 +133,9 @@ def _lines(paths: dict[str, FloatArray]) -> tuple[Line, ...]:
 
 
 def _differences(found: Comparison) -> tuple[Table, ...]:
-    """Return a table for each figure: a row for each run but the first, less that one."""
+    """Return a table for each figure, a row for each run but the first, less that one; of two runs a single table."""
+    if len(found.against) == 1:
+        return (_difference_of_two(found),)
     than = f"less that of {found.runs[0].label}"
     others = len(found.against)
     chosen = (f"p, best of {others}",) if others > 1 else ()
@@ -141,8 +143,8 @@ def _differences(found: Comparison) -> tuple[Table, ...]:
         (
             each.label,
             *_told(each.differences.sharpe, _signed),
-            _p(None if ratio is None else ratio.p),
-            _p(each.p_chosen),
+            chance(None if ratio is None else ratio.p),
+            chance(each.p_chosen),
         )
         for each in found.against
         for ratio in (each.differences.sharpe,)
@@ -157,6 +159,25 @@ def _differences(found: Comparison) -> tuple[Table, ...]:
         _drawdown_table(f"Deepest drawdown {than}, {points}", named),
         _drawdown_table(f"Deepest drawdown at equal volatility, of returns above the risk-free rate, {points}", scaled),
     )
+
+
+def _difference_of_two(found: Comparison) -> Table:
+    """Return the differences of two runs, a row for each figure."""
+    (other,) = found.against
+    between = other.differences
+    depths = (between.drawdown, between.drawdown_at_equal_vol)
+    rows = (
+        ("Sharpe ratio", *_told(between.sharpe, _signed), chance(None if between.sharpe is None else between.sharpe.p)),
+        ("Growth per year, percentage points", *_told(between.growth, signed_percent), ""),
+        ("Deepest drawdown, percentage points; above 0 is deeper", *_told(depths[0], signed_percent), ""),
+        (
+            "Deepest drawdown at equal volatility, of returns above the risk-free rate",
+            *_told(depths[1], signed_percent),
+            "",
+        ),
+    )
+    table = _difference_table(f"{other.label} less {found.runs[0].label}", ("p",), rows)
+    return replace(table, tones=(("",) * 4, ("",) * 4, *(("", _tone(depth), "", "") for depth in depths)))
 
 
 def _drawdown_table(heading: str, named: Sequence[tuple[str, Difference | None]]) -> Table:
@@ -183,10 +204,6 @@ def _tone(depth: Difference | None) -> str:
 def _signed(value: float) -> str:
     text = f"{value:+,.2f}".replace("-", "−")
     return text[1:] if text.strip("+−0.") == "" else text
-
-
-def _p(value: float | None) -> str:
-    return ABSENT if value is None else "< 0.01" if value < 0.01 else f"{value:.2f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +265,7 @@ def _ratio_cell(pair: Pair, sign: int) -> Cell:
     kept = p < SIGNIFICANT
     better = sign * ratio.difference > 0
     return _cell(
-        ratio, sign, (_signed, f"p {_p(p)}{' *' if kept else ''}"), "" if not kept else "good" if better else "bad"
+        ratio, sign, (_signed, f"p {chance(p)}{' *' if kept else ''}"), "" if not kept else "good" if better else "bad"
     )
 
 
@@ -293,7 +310,7 @@ def _of_several(best: Chosen, found: Comparison) -> tuple[Evidence, ...]:
         return ()
     superior = Evidence(
         name=f"Best of the others against {found.runs[0].label}, p",
-        value=_p(best.spa_p),
+        value=chance(best.spa_p),
         meaning="probability that luck alone makes the best of them look this much better (Hansen's test of superior "
         "predictive ability)",
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
+
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import bulk
@@ -21,12 +23,16 @@ from tasks.daily.drift import Edges, drift, edges
 from tasks.live_comparison.finding import LiveAccount, live_accounts
 from tasks.report.backtest_page import LiveBeside, LiveSection
 from tasks.report.charts import EquityPicture, Line
-from tasks.report.markup import ABSENT, Table, figure, money, share
+from tasks.report.markup import ABSENT, Table, figure, share
 from tasks.run.job import PAPER
 
 #: Accounts that are drawn: more are named.
 MOST_ACCOUNTS = 3
 MOST_DAYS = 1_000_000
+#: The fewest daily differences that say how large one usually is.
+FEWEST_DIFFERENCES = 20
+#: Differences of returns below this are of rounding.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +144,7 @@ def _beside(tested: Backtest, live: LiveAccount, lived: _Lived) -> LiveBeside:
     return LiveBeside(
         told=(
             f"Account {live.account}, {where}, has the same strategy, settings, symbols and rates since {live.since}. "
-            f"{_days_told(tested, lived, common)}"
+            f"{_days_told(tested, lived, common)}{_scale(common, (own, known))}"
         ),
         facts=(
             ("Days compared", f"{len(common):,} of {len(lived.days):,}"),
@@ -176,6 +182,27 @@ def _carried(tested: Backtest, first: date) -> str:
     )
 
 
+def _scale(common: Sequence[date], paths: tuple[Mapping[date, float], Mapping[date, float]]) -> str:
+    """Return how far the account is ahead or behind in units of what such daily differences add up to by chance.
+
+    Daily differences that are independent, with mean 0 and standard deviation s, add up to s √n over n days, one
+    standard deviation.
+    """
+    units = np.array([[values[day] for day in common] for values in paths])
+    if units.shape[1] <= FEWEST_DIFFERENCES or not (units > 0).all():
+        return ""
+    gaps = np.diff(np.log(units[0] / units[1]))
+    ended = units[:, -1] / units[:, 0] - 1
+    apart, usual = float(ended[0] - ended[1]), float(gaps.std(ddof=1)) * math.sqrt(len(gaps))
+    if usual < ROUNDING:
+        return ""
+    times = abs(float(gaps.sum())) / usual
+    return (
+        f" The account is {100 * abs(apart):.2f} percentage points {'ahead' if apart > 0 else 'behind'}: {times:.1f} "
+        f"times what daily differences as large as these usually add up to over {len(gaps):,} days."
+    )
+
+
 def _figures(
     tested: Backtest, lived: _Lived, common: Sequence[date], paths: tuple[Mapping[date, float], Mapping[date, float]]
 ) -> Table:
@@ -188,12 +215,10 @@ def _figures(
     paid = _costs(tested, common, (lived.fills, tested.net.replay.fills))
     trades = [costs.trades for costs in paid]
     bps = [costs.bps for costs in paid]
-    money_a_trade = [costs.paid / costs.trades if costs.trades else None for costs in paid]
     rows = (
         ("Return", *(_percent(value) for value in (*returns, _less(*returns)))),
-        ("Trades", *(f"{count:,}" for count in trades), f"{trades[0] - trades[1]:+,}".replace("-", "−")),
-        ("Cost of a trade, of what it traded", *(_bps(value) for value in (*bps, _less(*bps)))),
-        ("Cost of a trade, in money", *(ABSENT if each is None else money(each) for each in money_a_trade), ""),
+        ("Trades", *(f"{count:,}" for count in trades), _count(trades[0] - trades[1])),
+        ("Fees and slippage, of what was traded", *(_bps(value) for value in (*bps, _less(*bps)))),
     )
     return Table(heading=heading, columns=columns, numbers=frozenset(columns[1:]), rows=rows)
 
@@ -219,6 +244,15 @@ def _cost(fills: Sequence[Fill], quotes: Mapping[date, Mapping[str, Quote]]) -> 
 
 def _less(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
+
+
+def _count(value: int) -> str:
+    """Return a difference of counts with its sign; zero has none.
+
+    >>> _count(1_200), _count(-3), _count(0)
+    ('+1,200', '−3', '0')
+    """
+    return f"{value:+,}".replace("-", "−") if value else "0"
 
 
 def _percent(value: float | None) -> str:

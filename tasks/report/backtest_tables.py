@@ -145,16 +145,19 @@ def folds_table(folds: Sequence[Fold]) -> Table:
 
 
 def trades_table(trades: Sequence[Trade]) -> Table:
-    """Return all trades of a backtest, or the first and the last of many."""
-    listed, heading = trades, f"Trades, {len(trades):,} in all"
-    if len(trades) > 2 * LISTED_TRADES:
-        listed = (*trades[:LISTED_TRADES], *trades[-LISTED_TRADES:])
+    """Return all trades of a backtest, or the first and the last of many, with a row that says what is between."""
+    many, heading = len(trades) > 2 * LISTED_TRADES, f"Trades, {len(trades):,} in all"
+    listed = (*trades[:LISTED_TRADES], *trades[-LISTED_TRADES:]) if many else trades
+    rows = tuple(_trade_row(trade.fill, trade.reason) for trade in listed)
+    if many:
+        gap = ("…", *[""] * 5, f"{len(trades) - 2 * LISTED_TRADES:,} more in trades.parquet")
+        rows = (*rows[:LISTED_TRADES], gap, *rows[LISTED_TRADES:])
         heading = f"Trades, the first and the last {LISTED_TRADES} of {len(trades):,}"
     return Table(
         heading=heading,
         columns=("Date", "Symbol", "Side", "Quantity", "Price", "Fee", "Why"),
         numbers=frozenset({"Quantity", "Price", "Fee"}),
-        rows=tuple(_trade_row(trade.fill, trade.reason) for trade in listed),
+        rows=rows,
         empty="No trade.",
     )
 

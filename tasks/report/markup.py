@@ -197,8 +197,21 @@ def with_minus_signs(sentence: str) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Return a number to two decimals; a dash if it is None or not finite."""
-    return ABSENT if value is None or not math.isfinite(value) else f"{value:,.2f}".replace("-", "−")
+    """Return a number to two decimals; a dash if it is None or not finite.
+
+    >>> figure(-1234.5), figure(-0.001), figure(None)
+    ('−1,234.50', '0.00', '–')
+    """
+    return ABSENT if value is None or not math.isfinite(value) else f"{value:z,.2f}".replace("-", "−")
+
+
+def chance(p: float | None) -> str:
+    """Return a p-value to two decimals; a dash if it is None or not finite.
+
+    >>> chance(0.994), chance(0.0004), chance(None)
+    ('0.99', '< 0.01', '–')
+    """
+    return "< 0.01" if p is not None and p < 0.01 else figure(p)
 
 
 def signed(value: float | None) -> str:

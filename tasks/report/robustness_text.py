@@ -3,7 +3,7 @@
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.report.backtest_page import Evidence
-from tasks.report.markup import ABSENT, figure, share
+from tasks.report.markup import ABSENT, chance, figure, share
 
 #: The days of a hundred years if every day is traded, so at least a hundred years on any calendar.
 _CENTURY_DAYS = 36_525
@@ -77,4 +77,4 @@ def _superiority(p: float | None) -> tuple[Evidence, ...]:
     if p is None:
         return ()
     meaning = "p-value of being no better than the best benchmark (Hansen's test of superior predictive ability)"
-    return (Evidence(name="Superior ability, p", value=share(p), meaning=meaning),)
+    return (Evidence(name="Superior ability, p", value=chance(p), meaning=meaning),)

@@ -121,9 +121,14 @@ def _map(points: pd.DataFrame, axes: Sequence[str], pair: tuple[str, ...], shadi
     )
 
 
+def axis_values(points: pd.DataFrame, axis: str) -> list[object]:
+    """Return the values of an axis in order, texts last; those of points that do not read it are none."""
+    return sorted(points[axis].dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
+
+
 def _values(points: pd.DataFrame, axis: str) -> tuple[list[object], str]:
     """Return the values of an axis in order, at most so many around the best point's, and what is left out."""
-    values = sorted(points[axis].dropna().unique().tolist(), key=lambda value: (isinstance(value, str), value))
+    values = axis_values(points, axis)
     if len(values) <= MOST_VALUES:
         return values, ""
     at = values.index(points.iloc[0][axis])

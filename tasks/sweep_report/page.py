@@ -11,11 +11,11 @@ from storage.database import connect
 from storage.models import saved_pages
 from storage.models.saved_pages import PageKind, SavedPage
 from tasks.backtest.sweep import Sweep
-from tasks.backtest.sweep_answer import sweep_table
-from tasks.backtest.sweep_answer_model import PointAnswer, SweepAnswer, WalkForwardAnswer
+from tasks.backtest.sweep_answer import sweep_table, swept_strategy
+from tasks.backtest.sweep_answer_model import SweepAnswer, WalkForwardAnswer
 from tasks.report.backtest_page import Evidence
 from tasks.report.markup import ABSENT, Table, figure, render, several, share
-from tasks.sweep_report.heat_maps import TOLD, heat_maps, told
+from tasks.sweep_report.heat_maps import TOLD, axis_values, heat_maps, told
 
 
 def save(swept: Sweep, answer: SweepAnswer, folder: Path, at: datetime) -> SweepAnswer:
@@ -50,33 +50,46 @@ def sweep_page(answer: SweepAnswer, points: pd.DataFrame, back: str = "") -> str
     maps, shading = heat_maps(points, answer.varied)
     values = {
         "answer": answer,
+        "strategy": swept_strategy(answer),
         "symbols": several(answer.symbols, 6),
         "facts": _facts(answer),
         "maps": maps,
         "low": figure(shading.low),
         "high": figure(shading.top),
         "luck": _luck(answer),
-        "top": _top(answer.top, answer.varied),
+        "top": _top(answer),
         "walk": _walk(answer.walk_forward, answer.varied),
         "origin": (
             ("Data sha256", answer.data_sha256),
             ("Code version", answer.code_version),
             ("Configurations tried", f"{answer.trials:,}"),
-            *((name, _shown(value)) for name, value in answer.config.items()),
+            *settings(answer, points),
         ),
     }
     return render("sweep_page.html.j2", values, back)
 
 
+def settings(answer: SweepAnswer, points: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Return the values of each axis, then the settings that all points share; parameters are named as axes are."""
+    axes = tuple((f"Varied: {name}", ", ".join(map(told, axis_values(points, name)))) for name in answer.varied)
+    fixed: dict[str, object] = {}
+    for name, value in answer.config.items():
+        if isinstance(value, dict):
+            fixed |= {f"{name}.{part}": one for part, one in value.items()}
+        else:
+            fixed[name] = value
+    return (*axes, *((name, _shown(value)) for name, value in fixed.items() if name not in answer.varied))
+
+
 def _facts(answer: SweepAnswer) -> tuple[tuple[str, str], ...]:
     rivals = ((f"Sharpe ratio of {name}", figure(one.net.sharpe)) for name, one in answer.benchmarks.items())
     return (
-        ("Best Sharpe ratio", figure(answer.best.sharpe)),
-        ("In its exact account", figure(answer.best.exact.sharpe)),
+        ("Best Sharpe ratio of the grid", figure(answer.best.sharpe)),
+        ("The same with lots and limits", figure(answer.best.exact.sharpe)),
         *rivals,
         ("Probability of skill, deflated", share(answer.deflated_sharpe)),
         ("Configurations tried", f"{answer.trials:,}"),
-        *((name, _shown(_value(answer.best, name))) for name in answer.varied),
+        *((f"Best point: {name}", _shown(_value(answer.best, name))) for name in answer.varied),
     )
 
 
@@ -104,7 +117,8 @@ def _luck(answer: SweepAnswer) -> tuple[Evidence, ...]:
     return (deflated, overfit, loss)
 
 
-def _top(points: Sequence[PointAnswer], varied: Sequence[str]) -> Table:
+def _top(answer: SweepAnswer) -> Table:
+    points, varied = answer.top, answer.varied
     names = tuple(name for name, _ in TOLD.values())
     rows = tuple(
         (
@@ -114,7 +128,9 @@ def _top(points: Sequence[PointAnswer], varied: Sequence[str]) -> Table:
         for point in points
     )
     columns = (*varied, *names)
-    return Table(heading=f"The best {len(points)} points", columns=columns, numbers=frozenset(columns), rows=rows)
+    every = len(points) == answer.points
+    heading = "All points, best first" if every else f"The best {len(points)} of {answer.points:,} points"
+    return Table(heading=heading, columns=columns, numbers=frozenset(columns), rows=rows)
 
 
 def _walk(walk: WalkForwardAnswer | None, varied: Sequence[str]) -> Table | None:

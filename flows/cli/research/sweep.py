@@ -170,7 +170,7 @@ def carry_out(planned: SweepPlan, run: "Runner") -> "Sweep | WalkedSweep":
 
 def shown_sweep(answer: "SweepAnswer") -> str:
     """Return a sweep in words: its ten best points, and how much of the best one may be luck."""
-    from tasks.backtest.sweep_answer import own_columns
+    from tasks.backtest.sweep_answer import own_columns, swept_strategy
 
     columns = (*answer.varied, *METRICS, CAPPED)
     doubt = [
@@ -184,8 +184,8 @@ def shown_sweep(answer: "SweepAnswer") -> str:
             "median point on the other."
         )
     return sections(
-        f"{counted(answer.points, 'point')}{_picked(answer)} on {', '.join(answer.symbols)}, {answer.start} to "
-        f"{answer.end}, {counted(answer.bars, 'day')}",
+        f"{counted(answer.points, 'point')}{_picked(answer)} of {swept_strategy(answer)} on "
+        f"{', '.join(answer.symbols)}, {answer.start} to {answer.end}, {counted(answer.bars, 'day')}",
         table(
             [
                 {

@@ -20,7 +20,7 @@ from tasks.backtest.export import run_record, save
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.comparison.answer import cautions, compare_answer
 from tasks.comparison.comparison import compare_runs, tried
-from tasks.comparison.page import _matrices, comparison_page
+from tasks.comparison.page import _differences, _matrices, comparison_page
 from tasks.comparison.page import save as save_page
 from tasks.comparison.saved_runs import SavedRun, saved_runs
 from tasks.overview.facts import Beside
@@ -177,6 +177,29 @@ def test_every_pair_is_told_with_the_p_of_all_pairs(runs: tuple[SavedRun, ...], 
     assert (same.p, same.p_all) == (1.0, 1.0)
     assert same.differences.sharpe is not None
     assert same.differences.sharpe.difference == 0.0
+
+
+def test_two_runs_differ_in_one_table_and_three_in_one_for_each_figure(
+    runs: tuple[SavedRun, ...], folder: Path
+) -> None:
+    two = compare_runs(runs[:2], folder / "home")
+    (table,) = _differences(two)
+    assert table.heading == "momentum less rules"
+    assert [row[0].split(",")[0] for row in table.rows] == [
+        "Sharpe ratio",
+        "Growth per year",
+        "Deepest drawdown",
+        "Deepest drawdown at equal volatility",
+    ]
+    ratio = two.against[0].differences.sharpe
+    assert ratio is not None
+    assert table.rows[0][1:] == (
+        f"{ratio.difference:+.2f}".replace("-", "−"),
+        f"{ratio.low:+.2f} to {ratio.high:+.2f}".replace("-", "−"),
+        "< 0.01" if ratio.p < 0.01 else f"{ratio.p:.2f}",
+    )
+    several = _differences(compare_runs(runs, folder / "home"))
+    assert [len(each.rows) for each in several] == [2] * 4
 
 
 def test_a_matrix_is_antisymmetric_and_marks_what_survives_all_looks(runs: tuple[SavedRun, ...], folder: Path) -> None:

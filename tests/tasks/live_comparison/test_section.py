@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
@@ -16,7 +18,7 @@ from tasks.backtest.export import save
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.daily.drift import edges, look_at
 from tasks.live_comparison.finding import live_accounts
-from tasks.live_comparison.section import live_section
+from tasks.live_comparison.section import _scale, live_section
 from tasks.report.backtest_page import LiveSection
 from tasks.run.job import Job
 from tasks.run.runs import begin
@@ -69,9 +71,9 @@ def test_a_backtest_that_begins_as_the_account_did_differs_in_nothing(lived: Job
     told = figures(section)
     assert told["Return"][2] == "0.00%"
     assert told["Return"][0] == told["Return"][1] != "0.00%"
-    assert told["Trades"] == (told["Trades"][0], told["Trades"][0], "+0")
+    assert told["Trades"] == (told["Trades"][0], told["Trades"][0], "0")
     assert int(told["Trades"][0]) > 0
-    assert told["Cost of a trade, of what it traded"][2] == "0.00 bps"
+    assert told["Fees and slippage, of what was traded"][2] == "0.00 bps"
     assert dict(account.facts)["Days compared"] == "8 of 8"
     assert "within it; " in dict(account.facts)["Live equity in the band of its past"]
     live, other = account.picture.lines
@@ -91,6 +93,28 @@ def test_a_longer_backtest_says_what_it_brings_and_is_drawn_from_the_account_s_f
     assert f" below its peak; to begin as the account did, test with `--start-date {OPENED}`." in account.told
     live, other = account.picture.lines
     assert live.values[0] == pytest.approx(other.values[0])
+
+
+def days(number: int) -> tuple[date, ...]:
+    return tuple(OPENED + timedelta(days=day) for day in range(number))
+
+
+def test_the_difference_is_told_beside_what_its_days_add_up_to() -> None:
+    common = days(26)
+    # Daily differences of +2 % and −1 % in turn: 13 and 12 of them.
+    gaps = np.tile([0.02, -0.01], 13)[:25]
+    other = dict.fromkeys(common, 100.0)
+    own = dict(zip(common, 100.0 * np.exp(np.append(0.0, np.cumsum(gaps))), strict=True))
+    times = gaps.sum() / (pd.Series(gaps).std() * 5.0)
+    told = _scale(common, (own, other))
+    assert told.startswith(
+        f" The account is {100 * np.expm1(gaps.sum()):.2f} percentage points ahead: {times:.1f} times what "
+    )
+    assert told.endswith(" over 25 days.")
+    assert " behind: " in _scale(common, (other, own))
+    # Of few days and of equal paths nothing is said.
+    assert _scale(common[:20], (own, other)) == ""
+    assert _scale(common, (own, own)) == ""
 
 
 def test_a_backtest_that_ends_before_the_account_began_compares_no_return(lived: Job) -> None:

@@ -177,6 +177,9 @@ def test_a_long_list_of_trades_shows_both_ends_and_why() -> None:
     assert "Trades, the first and the last 200 of 1,000" in reader.texts
     shown = [text for text in reader.texts if text.startswith("plain ")]
     assert shown == [f"plain {number}" for number in (*range(200), *range(800, 1_000))]
+    # The gap is marked where it is.
+    gap = reader.texts.index("600 more in trades.parquet")
+    assert reader.texts.index("plain 199") < gap < reader.texts.index("plain 800")
 
 
 def test_a_backtest_page_leads_from_the_outcome_to_its_origin() -> None:

@@ -41,7 +41,7 @@ def test_every_number_is_said() -> None:
         "0.50 (0.10 to 0.90)",
         "difference of the two ratios with its 95% confidence interval",
     )
-    assert said["Superior ability, p"][0] == "34.0%"
+    assert said["Superior ability, p"][0] == "0.34"
 
 
 def test_what_is_undefined_says_why() -> None:

@@ -13,7 +13,7 @@ from strategy.evaluation.metrics import Metrics
 from tasks.backtest.answer import BenchmarkAnswer
 from tasks.backtest.sweep_answer_model import BestPointAnswer, PointAnswer, SweepAnswer
 from tasks.sweep_report.heat_maps import MOST_MAPS, MOST_VALUES, HeatMap, heat_maps
-from tasks.sweep_report.page import sweep_page
+from tasks.sweep_report.page import settings, sweep_page
 from testing.servers.page_visits import a_tab, demand_sound
 
 METRICS = Metrics(
@@ -143,7 +143,7 @@ def an_answer(grid: pd.DataFrame, varied: tuple[str, ...]) -> SweepAnswer:
         trials=2_000,
         data_sha256="ab",
         code_version="test",
-        config={"seed": 7},
+        config={"strategy": "rules", "neutral_zone": 0.05, "parameters": {"bars": 50, "slow": 9}, "seed": 7},
         table=None,
         files=(),
         warnings=("see `turbodmt universe`",),
@@ -159,6 +159,37 @@ def test_the_page_marks_the_best_with_its_deflated_ratio_and_escapes_names() -> 
     assert page.count(' best"') == 1
     assert "<b>B</b>" not in page
     assert re.search(r'class="shade\d best" data-tip="neutral_zone 0.1, lookback_period 20', page)
+
+
+def test_the_origin_has_the_axes_and_what_all_points_share() -> None:
+    grid = a_grid([0.0, 0.1, 0.2], [20, 40])
+    grid["parameters.bars"] = grid["lookback_period"]
+    answer = an_answer(grid, ("neutral_zone", "parameters.bars"))
+    told = settings(answer, grid)
+    # What an axis varies is not stated as fixed, and no value is a Python dict.
+    assert told == (
+        ("Varied: neutral_zone", "0, 0.1, 0.2"),
+        ("Varied: parameters.bars", "20, 40"),
+        ("strategy", "rules"),
+        ("parameters.slow", "9"),
+        ("seed", "7"),
+    )
+
+
+def test_the_page_names_the_strategy_and_how_many_of_the_points_it_lists() -> None:
+    few, many = a_grid([0.0, 0.1, 0.2], [20, 40]), a_grid([0.0, 0.1, 0.2], [20, 40, 60, 80])
+    axes = ("neutral_zone", "lookback_period")
+    page = sweep_page(an_answer(few, axes), few)
+    assert "Sweep of rules on A, " in page
+    assert "TurboDMT sweep of rules on A, " in page
+    assert "All points, best first" in page
+    assert "Best point: lookback_period" in page
+    assert "The best 10 of 12 points" in sweep_page(an_answer(many, axes), many)
+    assert "Sweep of several strategies on" in sweep_page(an_answer(few, ("strategy", "neutral_zone")), with_names(few))
+
+
+def with_names(grid: pd.DataFrame) -> pd.DataFrame:
+    return grid.assign(strategy=["rules", "momentum"] * (len(grid) // 2))
 
 
 @pytest.mark.browser

@@ -56,7 +56,7 @@ def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], gr
     assert Path(answer["table"]).exists()
     assert answer["seconds"] > 0
     shown = run(*options, "--grid", grid)
-    assert shown.out.startswith(f"36 points on SHARE, TOKEN, {START} to {END}, 89 days\n")
+    assert shown.out.startswith(f"36 points of several strategies on SHARE, TOKEN, {START} to {END}, 89 days\n")
     assert "chance that the best point's is more than luck" in shown.out
     assert "In " in shown.out
 
