@@ -84,7 +84,7 @@ def test_a_grid_too_large_to_try_whole_is_searched(run: Run, options: list[str],
     assert "spans 200,000 points; a grid may have 100,000; shorten its lists, or let --search N pick" in refused.failure
     found = run(*mine, "--search", 9)
     assert found.code == 0, found.err
-    assert found.out.startswith("9 points of 200,000, picked by a sampler with seed 7, on TOKEN, ")
+    assert found.out.startswith("9 points of 200,000, picked by a sampler with seed 7, of speeds on TOKEN, ")
 
 
 def test_a_search_from_python_is_the_commands(
