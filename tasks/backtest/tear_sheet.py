@@ -11,13 +11,11 @@ from strategy.account.interest_rates import NO_RATE, FinancingTerms
 from strategy.backtest.day_loop import turnovers
 from strategy.evaluation.metrics import drawdowns
 from strategy.evaluation.rolling_metrics import (
-    longest_underwater,
     rolling_beta,
     rolling_sharpe,
     rolling_turnover,
     rolling_volatility,
 )
-from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
 from tasks.backtest.answer import audit_in_words, audit_of
@@ -25,10 +23,11 @@ from tasks.backtest.exposures import DaysRead
 from tasks.backtest.measured import cash_of
 from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.walk_forward import FoldAnswer
+from tasks.performance.returns_table import returns_table
 from tasks.performance.tables import attribution_tables, risk_lines, risk_tables
 from tasks.pictures.stacked_areas import Stack, stack_picture, weight_lines
 from tasks.report.backtest_page import BacktestPage, CostLine
-from tasks.report.backtest_tables import Fold, Measured, Trade, a_year, monthly_returns, sleeve_lines
+from tasks.report.backtest_tables import Fold, Measured, Trade, a_year, sleeve_lines
 from tasks.report.capacity_curve import CapacityCurve
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import Provenance
@@ -47,16 +46,16 @@ def tear_sheet(tested: Backtest, read: DaysRead) -> BacktestPage:
     """Return the content of the report on a backtest."""
     job = tested.job
     measured = (tested.gross, tested.net, tested.net_2x_cost, *tested.benchmarks.values())
-    returns = _returns(tested)
+    picture = _picture(tested, read)
     return BacktestPage(
         strategy=str(job.policy.strategy),
         symbols=tested.symbols,
         facts=_facts(tested),
         measured=tuple(Measured(label=backtest.label, metrics=backtest.metrics) for backtest in measured),
-        picture=replace(_picture(tested, read), panels=_panels(tested, read)),
+        picture=replace(picture, panels=_panels(tested, read)),
         evidence=evidence(tested.robustness) if tested.robustness else (),
-        returns=returns,
-        spread=_spread(tested, returns) if returns else (),
+        returns=_returns(tested),
+        spans=returns_table(tested.dates, picture.lines),
         folds=tuple(map(_fold, tested.folds)),
         trades=tuple(Trade(fill=fill, reason=read.reasons[fill.order_id]) for fill in tested.net.replay.fills),
         warnings=(*_unaudited(tested), *(remark for remark in tested.warnings if remark not in tested.bar_warnings)),
@@ -206,30 +205,6 @@ def _returns(tested: Backtest) -> Distribution | None:
     if len(set(moved)) < 2:
         return None
     return Distribution(title=f"Daily net returns, {len(moved):,} days that moved", returns=tuple(moved.tolist()))
-
-
-def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...]:
-    returns = np.array(drawn.returns)
-    shape = sample(returns)
-    return (
-        ("Best day", signed_percent(float(returns.max()))),
-        ("Worst day", signed_percent(float(returns.min()))),
-        *_months(tested),
-        ("Skewness", figure(shape.skewness)),
-        ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
-        ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} account days"),
-    )
-
-
-def _months(tested: Backtest) -> tuple[tuple[str, str], ...]:
-    """Return the best and the worst month, and the share of them that were won."""
-    months = monthly_returns(tested.dates, _equity(tested.net).tolist()).values()
-    won = sum(value > 0 for value in months)
-    return (
-        ("Best month", signed_percent(max(months))),
-        ("Worst month", signed_percent(min(months))),
-        ("Months won", share(won / len(months))),
-    )
 
 
 def _costs(tested: Backtest) -> tuple[CostLine, ...]:

@@ -10,19 +10,15 @@ from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.attribution.contributions import Attribution, attribution
-from strategy.attribution.gains import Gain
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.costs import rates
 from tasks.daily.account_history import replay_until
 from tasks.daily.account_returns import booked_flows
 from tasks.daily.account_state import account_config
 from tasks.performance.tables import symbols_table
-from tasks.report.markup import Table, cost, minus, money
-from tasks.report.small_numbers import change
+from tasks.report.markup import Table, money
+from tasks.run.answers import EarnedAnswer
 from tasks.run.job import Job
-
-#: Symbols that are named among the parts of a day's result before the others are summed up.
-PARTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +40,14 @@ class Earned:
         return self.net - self.attribution.total.net
 
 
-def earned_facts(day: Earned) -> tuple[tuple[str, str], ...]:
-    """Return the day's net result as a fact: in money, over the equity before it, and what each symbol and cash earned.
-
-    Parts that do not add up to the result are left out.
-    """
-    over = f" ({minus(change(float(day.net / day.equity), 2))})" if day.equity > 0 else ""
-    result = f"{_amount(day.net)}{over}"
+def earned_answer(day: Earned) -> EarnedAnswer:
+    """Return the answer's part on what earned a day; parts that do not add up to its result are left out."""
+    answer = EarnedAnswer(since=day.since, equity=day.equity, net=day.net)
     if day.unexplained:
-        return (("Today", result),)
-    gains = day.attribution.by_symbol
-    cash = gains.pop("", Gain())
-    largest = sorted(gains.items(), key=lambda item: -abs(item[1].net))
-    parts = [(symbol, gain.net) for symbol, gain in largest[:PARTS]]
-    parts += [("the other symbols", sum((gain.net for _, gain in largest[PARTS:]), Decimal(0)))]
-    parts += [("cash" if cash.price else "interest", cash.net)]
-    told = ", ".join(f"{name} {_amount(amount)}" for name, amount in parts if amount)
-    return (("Today", f"{result}: {told}" if told else result),)
-
-
-def _amount(value: Decimal) -> str:
-    return f"{'+' if value > 0 else ''}{cost(value)}"
+        return answer
+    gains = {symbol: gain.net for symbol, gain in day.attribution.by_symbol.items()}
+    cash = gains.pop("", Decimal(0))
+    return answer.model_copy(update={"symbols": gains, "cash": cash})
 
 
 def earned_tables(day: Earned, whole: Earned) -> tuple[Table, ...]:

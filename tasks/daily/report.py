@@ -19,7 +19,7 @@ from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.account_state import account_config
 from tasks.daily.drift import DriftAnswer, drift_facts, drift_sentences, edges, look_at
-from tasks.daily.earned import earned, earned_facts, earned_tables
+from tasks.daily.earned import earned, earned_answer, earned_tables
 from tasks.daily.replay_check import Reconciliation
 from tasks.model_page.writing import write_model_page
 from tasks.models.retrain import Champion
@@ -30,10 +30,11 @@ from tasks.notices.impact import without_impact
 from tasks.notices.left_over import left_over, left_over_warnings
 from tasks.notices.maker_fees import unused_maker_fees
 from tasks.notices.missed_orders import missed_since_last_answer
+from tasks.performance.earned_words import earned_in_words
 from tasks.report.backtest_tables import sleeve_lines, sleeves_table
 from tasks.report.charts import EquityPicture
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
-from tasks.report.markup import Table
+from tasks.report.markup import Table, minus
 from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult, ModelCode
 from tasks.run.job import PAPER, Job
@@ -81,11 +82,16 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
     warnings += left_over_warnings(left)
     drifted = look_at(job, champion.model_id)
     warnings += left_today(drifted, job)
+    parts = earned(job)
     findings = Findings(
-        warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code, left_over=left
+        warnings=tuple(warnings),
+        model_reason=champion.reason,
+        model_code=champion.code,
+        left_over=left,
+        earned=earned_answer(parts[0]) if parts else None,
     )
     result = day_result(job, findings)
-    page = _page(result, champion, gate, drifted)
+    page = replace(_page(result, champion, gate, drifted), earned=earned_tables(*parts) if parts else ())
     try:
         back = reports.way_back(job.home, reports.index_file(job.home).parent / job.account)
         file = reports.write_day(job.home, job.account, job.as_of, daily_page(page, back))
@@ -204,7 +210,7 @@ def left_today(found: DriftAnswer | None, job: Job) -> tuple[str, ...]:
 def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswer | None) -> DailyPage:
     job, snapshot = result.job, result.snapshot
     assert snapshot is not None, "the day is settled before it is reported"
-    history, parts = account_history(job), earned(job)
+    history = account_history(job)
     with connect(job.home) as store:
         configuration = configured(job.policy, instrument_store.load(store, job.source, job.symbols))
         terms = in_words(terms_on(store, job.account, job.as_of))
@@ -237,8 +243,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswe
         passes=passes_in_words(result),
         sleeves=_sleeves(result),
         drift=drift_facts(drifted),
-        earned=earned_tables(*parts) if parts else (),
-        today=earned_facts(parts[0]) if parts else (),
+        today=(("Result of the day", minus(earned_in_words(result.earned))),) if result.earned else (),
     )
 
 

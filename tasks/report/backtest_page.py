@@ -65,8 +65,8 @@ class LiveSection:
 class BacktestPage:
     """The content of a backtest report; the first line of the picture is the net equity of the strategy.
 
-    `facts` and `spread` are names with their values: the results, and the distribution of daily returns. `capacity` is
-    None without market impact.
+    `facts` are names with their values: the results. `spans` is the table of the returns of days and longer spans.
+    `capacity` is None without market impact.
     """
 
     strategy: str
@@ -76,7 +76,7 @@ class BacktestPage:
     picture: EquityPicture
     evidence: tuple[Evidence, ...]
     returns: Distribution | None
-    spread: tuple[tuple[str, str], ...]
+    spans: Table
     folds: tuple[Fold, ...]
     trades: tuple[Trade, ...]
     warnings: tuple[str, ...]

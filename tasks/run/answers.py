@@ -96,13 +96,27 @@ class LeftOverAnswer(Answer):
     reason: str
 
 
+class EarnedAnswer(Answer):
+    """What a day earned: its net result, from the close of `since` and the `equity` there, less what was paid in.
+
+    `symbols` and `cash` are its parts, after their costs, and add up to it; both are left out where they do not, as at
+    a broker whose books say less than that.
+    """
+
+    since: date
+    equity: Exact
+    net: Exact
+    symbols: dict[str, Exact] | None = None
+    cash: Exact | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
     """The result of a day; `snapshot` is None for an account without a day, `halted` the reason for a halt or empty.
 
     `passes` are its passes so far, and `waiting` the symbols that another one may decide. `sleeves` is what those of an
     account with several strategies have earned.
-    `left_over` is what an account that is flattened still holds.
+    `left_over` is what an account that is flattened still holds. `earned` is None on an account's first day.
     """
 
     job: Job
@@ -123,6 +137,7 @@ class DayResult:
     flatten: bool = False
     left_over: tuple[LeftOverAnswer, ...] = ()
     sleeves: SleeveResults | None = None
+    earned: EarnedAnswer | None = None
 
     @property
     def state(self) -> DayState:
@@ -230,7 +245,8 @@ class FlowAnswer(Answer):
 class DayAnswer(Answer):
     """The answer of `turbodmt daily`; `equity` and `cash` are null for an account without a day.
 
-    `flatten` and `left_over` are there while the account is flattened, `sleeves` in an account with several strategies.
+    `flatten` and `left_over` are there while the account is flattened, `sleeves` in an account with several strategies,
+    `earned` from an account's second day on.
     """
 
     as_of: date
@@ -244,6 +260,7 @@ class DayAnswer(Answer):
     flows: tuple[FlowAnswer, ...] = ()
     equity: Exact | None
     cash: Exact | None
+    earned: EarnedAnswer | None = None
     positions: dict[str, Exact]
     sleeves: tuple[SleeveAnswer, ...] = ()
     model_id: str | None
@@ -297,7 +314,8 @@ def day_answer(result: DayResult) -> DayAnswer:
     closing = {"flatten": True, "left_over": result.left_over} if result.flatten else {}
     of_sleeves = {"sleeves": sleeve_answers(result.sleeves)} if result.sleeves else {}
     own = {"strategy_sha256": version} if version else {}
-    return answer.model_copy(update={**own, **closing, **of_sleeves})
+    earned = {"earned": result.earned} if result.earned else {}
+    return answer.model_copy(update={**own, **earned, **closing, **of_sleeves})
 
 
 def decision_answer(decision: Decision) -> DecisionAnswer:

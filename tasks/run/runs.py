@@ -14,7 +14,7 @@ from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
 from strategy.portfolio.drawdown_halt import RiskState
 from tasks.run.account_sleeves import account_sleeves
-from tasks.run.answers import DayAnswer, DayResult, DayState, LeftOverAnswer, ModelCode
+from tasks.run.answers import DayAnswer, DayResult, DayState, EarnedAnswer, LeftOverAnswer, ModelCode
 from tasks.run.job import Job
 from tasks.run.kept_terms import not_taken
 from tasks.run.passes import asked, passes_made, waiting
@@ -127,7 +127,7 @@ def begin(job: Job, at: datetime) -> None:
 class Findings:
     """The part of a day's result that is not in the ledger: warnings, why this model, and the path of the report.
 
-    `left_over` is what a flattened account still holds.
+    `left_over` is what a flattened account still holds, `earned` what earned the day.
     """
 
     warnings: tuple[str, ...] = ()
@@ -135,6 +135,7 @@ class Findings:
     model_code: ModelCode | None = None
     report: str | None = None
     left_over: tuple[LeftOverAnswer, ...] = ()
+    earned: EarnedAnswer | None = None
 
 
 def day_result(job: Job, findings: Findings) -> DayResult:
@@ -162,6 +163,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             flatten=risk.flatten,
             left_over=findings.left_over,
             sleeves=account_sleeves(store, job.account, job.as_of),
+            earned=findings.earned,
         )
 
 

@@ -14,6 +14,7 @@ from tasks.report.backtest_tables import Fold, Measured, Trade
 from tasks.report.charts import EquityPicture, Line, Panel
 from tasks.report.daily_page import DailyPage, Provenance
 from tasks.report.distribution import Distribution
+from tasks.report.markup import Table
 
 TODAY = date(2018, 12, 31)
 
@@ -112,7 +113,7 @@ def a_backtest_page(days: int, trades: int, text: str = "plain") -> BacktestPage
         picture=replace(a_picture(days, title=text), panels=(a_panel(days, text),)),
         evidence=(Evidence(name="Interval, 95%", value="−0.20 to 1.10", meaning=text),),
         returns=Distribution(title=text, returns=tuple(0.01 * (day % 7 - 3) for day in range(max(days, 7)))),
-        spread=(("Worst day", "−3.0%"), ("Spread", text)),
+        spans=Table(heading="Returns", columns=("", text), rows=(("Worst day", "−3.0%"),)),
         folds=(Fold(start=TODAY, end=TODAY, fitted_to=TODAY, trader="the prior", reason=text),),
         trades=tuple(Trade(fill=a_fill(number), reason=f"{text} {number}") for number in range(trades)),
         warnings=(),

@@ -153,7 +153,7 @@ def shown_daily(answer: "DayAnswer") -> str:
         listed("Fills", fills, ("symbol", "side", "quantity", "price", "fee", "order_id")),
         listed("Orders for the next open", orders, ("symbol", "side", "quantity", "state", "order_id")),
         listed("Still to be closed", [*map(left, answer.left_over)], ("symbol", "quantity", "code", "reason")),
-        f"Equity {money(answer.equity)}, cash {money(answer.cash)}" if answer.equity is not None else "",
+        _worth(answer),
         shown_sleeves(answer.sleeves),
         f"Waiting for {', '.join(answer.waiting)}: a later run of the day decides what has come by then."
         if answer.waiting
@@ -161,3 +161,13 @@ def shown_daily(answer: "DayAnswer") -> str:
         f"Report {answer.report}" if answer.report else "",
         warned(answer),
     )
+
+
+def _worth(answer: "DayAnswer") -> str:
+    """Return the account's equity and cash, and what the day earned; empty for an account without a day."""
+    from tasks.performance.earned_words import earned_in_words
+
+    if answer.equity is None:
+        return ""
+    worth = f"Equity {money(answer.equity)}, cash {money(answer.cash)}"
+    return f"{worth}\nResult of the day {earned_in_words(answer.earned)}" if answer.earned else worth

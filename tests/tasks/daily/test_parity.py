@@ -29,7 +29,7 @@ from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Backtest, Window, backtest
-from tasks.daily.earned import _table, earned, earned_facts, earned_tables
+from tasks.daily.earned import _table, earned, earned_answer, earned_tables
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
@@ -38,7 +38,9 @@ from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
-from tasks.report.markup import cost, money
+from tasks.performance.earned_words import earned_in_words
+from tasks.report import small_numbers
+from tasks.report.markup import money
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import replayed, tidied
@@ -203,15 +205,19 @@ def test_the_page_shows_the_sums_and_says_where_they_do_not_add_up(lived: Lived)
 def test_the_result_of_a_day_is_told_with_its_parts(lived: Lived) -> None:
     parts = earned(lived.jobs["rules"])
     assert parts is not None
-    ((today, told),) = earned_facts(parts[0])
-    assert today == "Today"
-    assert told.startswith(f"{'+' if parts[0].net > 0 else ''}{cost(parts[0].net)} (")
+    answer = earned_answer(parts[0])
+    told = earned_in_words(answer)
+    assert told.startswith(f"{'+' if parts[0].net > 0 else ''}{small_numbers.cost(parts[0].net)} (")
     gains = parts[0].attribution.by_symbol
     assert all(f"{symbol} " in told for symbol, gain in gains.items() if symbol and gain.net)
-    assert ("interest" in told) == bool(gains.get("", Gain()).net)
+    assert ("cash" in told) == bool(gains.get("", Gain()).net)
+    assert answer.symbols is not None
+    assert answer.cash is not None
+    assert sum(answer.symbols.values(), answer.cash) == answer.net
     # What does not add up is left out.
-    ((_, alone),) = earned_facts(replace(parts[0], net=parts[0].net + 1))
-    assert alone.endswith(")")
+    alone = earned_answer(replace(parts[0], net=parts[0].net + 1))
+    assert (alone.symbols, alone.cash) == (None, None)
+    assert earned_in_words(alone).endswith(")")
 
 
 def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:
