@@ -62,7 +62,7 @@ def metrics(
         raise ValueError("an equity curve needs at least one value and must start above 0")
     days = len(path) - 1
     returns = daily_returns(path)
-    excess, moved = excess_returns(path, cash), returns[moving_days(path, cash)]
+    excess, moved = _excess(returns, cash), returns[_moving(returns, cash)]
     deviation = float(np.std(returns, ddof=1)) if days > 1 else 0.0
     downside = float(np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))) if len(moved) else 0.0
     year = float(np.sqrt(days_per_year))
@@ -88,7 +88,10 @@ def _sharpe(returns: FloatArray, year: float) -> float | None:
 
 def excess_returns(equity: FloatArray, cash: RiskFree | None) -> FloatArray:
     """Return the return of each date except the first less the risk-free one, (T - 1,); `cash` None: a rate of 0."""
-    returns = daily_returns(equity)
+    return _excess(daily_returns(equity), cash)
+
+
+def _excess(returns: FloatArray, cash: RiskFree | None) -> FloatArray:
     if cash is None:
         return returns
     _demand_same_days(returns, cash)
@@ -98,7 +101,10 @@ def excess_returns(equity: FloatArray, cash: RiskFree | None) -> FloatArray:
 
 def moving_days(equity: FloatArray, cash: RiskFree | None) -> NDArray[np.bool_]:
     """Return on which dates except the first the account made or lost more than its cash alone, (T - 1,)."""
-    returns = daily_returns(equity)
+    return _moving(daily_returns(equity), cash)
+
+
+def _moving(returns: FloatArray, cash: RiskFree | None) -> NDArray[np.bool_]:
     if cash is None:
         result: NDArray[np.bool_] = returns != 0.0
         return result

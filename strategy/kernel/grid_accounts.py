@@ -215,9 +215,11 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
     net -= np.where(before > 0, market.riskless[1:], 0.0)
     days_per_year, cash = panel.days_per_year, risk_free(chunk[0].costs.financing, panel.open_time)
+    # Days that lie side by side are read several times as fast as those of a column.
+    accounts = zip(np.ascontiguousarray(path.equity.T), np.ascontiguousarray(path.turnover.T), strict=True)
     return Swept(
         points=tuple(chunk),
-        metrics=tuple(metrics(path.equity[:, n], path.turnover[:, n], days_per_year, cash) for n in range(len(chunk))),
+        metrics=tuple(metrics(equity, turnover, days_per_year, cash) for equity, turnover in accounts),
         net=net,
         capped=capped,
     )
