@@ -51,14 +51,12 @@ def earned_answer(day: Earned) -> EarnedAnswer:
 
 
 def earned_tables(day: Earned, whole: Earned) -> tuple[Table, ...]:
-    """Return a table of the day and one of all days since the account opened.
+    """Return a table of the day and one of all days since the account opened, which on its second day are the same.
 
     A table whose contributions do not add up to the net result says so in their place.
     """
-    return (
-        _table("What earned the day, by symbol", day),
-        _table(f"What earned the net result since {whole.since}, by symbol", whole),
-    )
+    since = _table(f"What earned the net result since {whole.since}, by symbol", whole)
+    return (since,) if day.since == whole.since else (_table("What earned the day, by symbol", day), since)
 
 
 def earned(job: Job) -> tuple[Earned, Earned] | None:

@@ -94,6 +94,8 @@ def write_report(job: Job, champion: Champion, gate: Gate) -> WrittenReport:
     page = replace(_page(result, champion, gate, drifted), earned=earned_tables(*parts) if parts else ())
     try:
         back = reports.way_back(job.home, reports.index_file(job.home).parent / job.account)
+        earlier = [day for day in reports.day_pages(job.home, job.account) if day < job.as_of]
+        page = replace(page, previous=earlier[-1] if earlier else None)
         file = reports.write_day(job.home, job.account, job.as_of, daily_page(page, back))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
@@ -233,12 +235,11 @@ def _page(result: DayResult, champion: Champion, gate: Gate, drifted: DriftAnswe
             code_version=job.code_version,
             model_id=result.model_id,
             seed=job.policy.recipe.seed,
-            configuration=configuration,
+            configuration=(("Terms of the account", terms), *configuration) if terms else configuration,
         ),
         picture=_with_band(job, history.picture),
         measured=history.measured,
         before=_before(job),
-        terms=terms,
         flows=flows,
         passes=passes_in_words(result),
         sleeves=_sleeves(result),

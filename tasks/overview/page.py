@@ -139,7 +139,7 @@ def _facts(known: AccountFacts, seen: Overview) -> tuple[tuple[str, str], ...]:
     if len(curve) > 1 and curve[0] > 0:
         facts.append((f"Last {len(curve)} days", signed_percent(curve[-1] / curve[0] - 1)))
     if known.equity:
-        facts.append(("Below its peak", share(known.equity.drawdown)))
+        facts.append(("Drawdown now", share(known.equity.drawdown) if known.equity.drawdown else "at its peak"))
     if known.live or known.next_run:
         unknown = "none is scheduled" if seen.scheduled else "not known: no server was asked"
         facts.append(("Next run", _instant(known.next_run) if known.next_run else unknown))

@@ -160,7 +160,7 @@ def _drawdowns(assessed: Assessment) -> Table:
         columns=("From", "Depth", "Trough", "Regained", "Calendar days"),
         numbers=frozenset({"Depth", "Calendar days"}),
         rows=tuple(
-            (str(each.start), signed_percent(-each.depth), str(each.trough), _regained(each.recovery), f"{each.days:,}")
+            (str(each.start), share(each.depth), str(each.trough), _regained(each.recovery), f"{each.days:,}")
             for each in assessed.drawdowns
         ),
         empty="The account never fell below an earlier high.",
@@ -198,7 +198,7 @@ def _crises(assessed: Assessment) -> Table:
 
 def _crisis(found: CrisisResult, rivals: int) -> tuple[str, ...]:
     crisis = found.crisis
-    numbers = (signed_percent(found.total_return), signed_percent(-found.max_drawdown))
+    numbers = (signed_percent(found.total_return), share(found.max_drawdown))
     return (crisis.name, str(crisis.start), str(crisis.end), *numbers, *[_percent(found.benchmark_return)] * rivals)
 
 

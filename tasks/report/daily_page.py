@@ -1,6 +1,7 @@
 """The report of a day: one self-contained HTML file, complete without its script."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
@@ -37,11 +38,11 @@ class DailyPage:
 
     `account` names account and broker, `model` the origin of the signals or is empty, `halted` says why trading is
     halted or is empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are
-    the decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms`
-    those of the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day,
-    in words, if it has several or waits for symbols, `sleeves` a table of what each of several strategies has earned,
-    `drift` what is said of each check against the account's past, `earned` tables of what earned the day's result and
-    that since the account opened, `today` the day's result and its parts in short, as names and values.
+    the decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `flows`
+    facts about money paid in or out, `passes` the passes of the day, in words, if it has several or waits for symbols,
+    `sleeves` a table of what each of several strategies has earned, `drift` what is said of each check against the
+    account's past, `earned` tables of what earned the day's result and that since the account opened, `today` the day's
+    result and its parts in short, as names and values, `previous` the day of the account's page before this one.
     """
 
     snapshot: Snapshot
@@ -58,13 +59,13 @@ class DailyPage:
     measured: tuple[Measured, ...] = ()
     before: tuple[Decision, ...] = ()
     bar_warnings: tuple[str, ...] = ()
-    terms: str = ""
     flows: tuple[tuple[str, str], ...] = ()
     passes: str = ""
     sleeves: tuple[Table, ...] = ()
     drift: tuple[tuple[str, str], ...] = ()
     earned: tuple[Table, ...] = ()
     today: tuple[tuple[str, str], ...] = ()
+    previous: date | None = None
 
 
 def daily_page(page: DailyPage, back: str = "") -> str:
@@ -83,7 +84,6 @@ def daily_page(page: DailyPage, back: str = "") -> str:
         *((("Passes", page.passes),) if page.passes else ()),
         *((("Signals from", page.model),) if page.model else ()),
         *page.drift,
-        *((("Terms of the account", page.terms),) if page.terms else ()),
     )
     tables = (
         decisions_table(page.decisions, page.snapshot),

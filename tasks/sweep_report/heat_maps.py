@@ -13,8 +13,8 @@ from tasks.report.markup import figure, share
 MOST_MAPS = 6
 #: The most values of an axis that are drawn: those around the best point's.
 MOST_VALUES = 40
-#: Shades above the lowest one.
-SHADES = 8
+#: Shades above the lowest one, and the style without any.
+SHADES, UNTRIED = 8, "untried"
 #: The least span of Sharpe ratios over all shades: smaller differences must not look like large ones.
 LEAST_SPAN = 0.25
 #: Metrics told of a point, by name.
@@ -30,13 +30,13 @@ TOLD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A point of a map: its Sharpe ratio as text, its shade, whether it is the best point, and what is told of it.
+    """A point of a map: its Sharpe ratio as text, its style, whether it is the best point, and what is told of it.
 
-    A point that was not tried, or whose returns never vary, has no shade (−1).
+    A point that was not tried, or whose returns never vary, has no shade.
     """
 
     text: str
-    shade: int
+    style: str
     best: bool
     tip: str
 
@@ -59,24 +59,45 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shading:
-    """Sharpe ratios from the lightest shade, of `low`, to the darkest, of `top`; the highest ratio is `high`."""
+    """The shades of Sharpe ratios, of which `low` is the lowest and `high` the highest.
+
+    Those above 0 are darker the higher they are, from `low` on. Where some lie below 0 both sides have a hue of their
+    own, which is darker the farther from 0.
+    """
 
     low: float
     high: float
 
     @property
-    def top(self) -> float:
-        """Return the ratio of the darkest shade, which no point reaches where all are nearly alike."""
-        return self.low + max(self.high - self.low, LEAST_SPAN)
+    def span(self) -> tuple[float, float]:
+        """Return the ratios of the first and the last shade; none reaches the last where all are nearly alike."""
+        if self.low >= 0:
+            return self.low, self.low + max(self.high - self.low, LEAST_SPAN)
+        far = max(-self.low, self.high, LEAST_SPAN)
+        return -far, far if self.high > 0 else 0.0
 
-    def of(self, ratio: float) -> int:
-        """Return the shade of a ratio.
+    def of(self, ratio: float) -> str:
+        """Return the style of a ratio's shade.
 
-        >>> scale = Shading(low=0.0, high=0.8)
-        >>> [scale.of(ratio) for ratio in (0.0, 0.41, 0.8)]
-        [0, 4, 8]
+        >>> scale, halves = Shading(low=0.0, high=0.8), Shading(low=-0.2, high=0.8)
+        >>> [scale.of(ratio) for ratio in (0.0, 0.41, 0.8)], [halves.of(ratio) for ratio in (-0.2, 0.8)]
+        (['shade0', 'shade4', 'shade8'], ['loss shade2', 'shade8'])
         """
-        return round(SHADES * min(max((ratio - self.low) / (self.top - self.low), 0.0), 1.0))
+        first, last = self.span
+        if self.low >= 0:
+            return f"shade{_shade((ratio - first) / (last - first))}"
+        return f"{'loss ' if ratio < 0 else ''}shade{_shade(abs(ratio / first))}"
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Return the styles of the shades, from the first to the last."""
+        first, last = self.span
+        losses = [f"loss shade{shade}" for shade in range(SHADES, 0, -1)] if first < 0 else []
+        return (*losses, *(f"shade{shade}" for shade in range(SHADES + 1 if last > 0 else 1)))
+
+
+def _shade(share: float) -> int:
+    return round(SHADES * min(max(share, 0.0), 1.0))
 
 
 def heat_maps(points: pd.DataFrame, axes: Sequence[str]) -> tuple[tuple[HeatMap, ...], Shading]:
@@ -138,13 +159,13 @@ def _values(points: pd.DataFrame, axis: str) -> tuple[list[object], str]:
 
 def _cell(point: Mapping[Any, Any] | None, best: "pd.Series[Any]", pair: Sequence[str], shading: Shading) -> Cell:
     if point is None:
-        return Cell(text="", shade=-1, best=False, tip="")
+        return Cell(text="", style=UNTRIED, best=False, tip="")
     ratio = point["sharpe"]
     named = ", ".join(f"{axis} {told(point[axis])}" for axis in pair)
     figures = [f"{name}\t{shown(_number(point[key]))}" for key, (name, shown) in TOLD.items()]
     return Cell(
         text=figure(_number(ratio)),
-        shade=-1 if _number(ratio) is None else shading.of(float(str(ratio))),
+        style=UNTRIED if _number(ratio) is None else shading.of(float(str(ratio))),
         best=all(point[axis] == best[axis] for axis in pair),
         tip="\n".join([named, *figures]),
     )

@@ -1,7 +1,8 @@
 """`turbodmt models`: the registry of models, and the prior."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from flows.cli.console import run_command, sections, warned
@@ -9,7 +10,7 @@ from flows.cli.options import AsJson, Home, Source, Symbols
 from flows.cli.text_table import table
 
 if TYPE_CHECKING:
-    from tasks.operations.promote import ModelsAnswer
+    from tasks.operations.promote import ModelAnswer, ModelsAnswer, PriorAnswer
 
 
 def models(source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False) -> None:
@@ -42,18 +43,20 @@ def run_models(given: Mapping[str, object]) -> "ModelsAnswer":
 
 
 def shown_models(answer: "ModelsAnswer") -> str:
-    """Return the registry in words: one line per model, then the reasons."""
-    rows = [
-        {
-            **dict(model),
-            "model": model.model_id[:12],
-            "symbols": ",".join(model.symbols),
-            "strategy": f"{model.strategy} {model.strategy_sha256[:12]}" if model.strategy_sha256 else model.strategy,
-            **(asdict(model.verdict.figures) if model.verdict else {}),
-        }
-        for model in answer.models
-    ]
-    panel, figures = ("source", "symbols", "strategy"), ("sharpe", "rival_sharpe", "p_deflated")
-    columns = ("model", "state", *panel, "trained_to", "seed", *figures)
+    """Return the registry in words: a table for each panel, then the reasons."""
+    panels = groupby(
+        answer.models, key=lambda model: (model.strategy, model.strategy_sha256, model.symbols, model.source)
+    )
     reasons = [f"{model.model_id[:12]}: {model.reason}" for model in answer.models if model.reason]
-    return sections(table(rows, columns), "\n".join(reasons), warned(answer))
+    return sections(*(_panel(list(models)) for _, models in panels), "\n".join(reasons), warned(answer))
+
+
+def _panel(models: "Sequence[ModelAnswer | PriorAnswer]") -> str:
+    first = models[0]
+    version = f" {first.strategy_sha256[:12]}" if first.strategy_sha256 else ""
+    rows = [
+        {**dict(model), "model": model.model_id[:12], **(asdict(model.verdict.figures) if model.verdict else {})}
+        for model in models
+    ]
+    columns = ("model", "state", "trained_to", "seed", "sharpe", "rival_sharpe", "p_deflated")
+    return f"{first.strategy}{version} on {', '.join(first.symbols)} of {first.source}\n{table(rows, columns)}"

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from strategy.evaluation.metrics import Metrics
 from tasks.backtest.answer import BenchmarkAnswer
 from tasks.backtest.sweep_answer_model import BestPointAnswer, PointAnswer, SweepAnswer
-from tasks.sweep_report.heat_maps import MOST_MAPS, MOST_VALUES, HeatMap, heat_maps
+from tasks.sweep_report.heat_maps import MOST_MAPS, MOST_VALUES, HeatMap, Shading, heat_maps
 from tasks.sweep_report.page import settings, sweep_page
 from testing.servers.page_visits import a_tab, demand_sound
 
@@ -76,8 +76,8 @@ def test_a_map_has_the_others_at_the_best_and_outlines_it() -> None:
         "Growth per year\t10.0%",
     ]
     # The best is darkest, and small differences stay small.
-    assert (shading.low, shading.high, shading.top) == pytest.approx((0.81, 0.98, 1.06))
-    assert max(cell.shade for row in first.cells for cell in row) == first.cells[0][1].shade == 5
+    assert (shading.low, shading.high, *shading.span) == pytest.approx((0.81, 0.98, 0.81, 1.06))
+    assert max(cell.style for row in first.cells for cell in row) == first.cells[0][1].style == "shade5"
 
 
 def test_a_point_that_was_not_tried_is_empty_and_a_ratio_unknown_has_no_shade() -> None:
@@ -88,7 +88,19 @@ def test_a_point_that_was_not_tried_is_empty_and_a_ratio_unknown_has_no_shade() 
     ).sort_values("sharpe", ascending=False, na_position="last")
     (drawn,), _ = heat_maps(tried, ("neutral_zone", "lookback_period"))
     assert texts(drawn) == [["0.50", "–"], ["", "0.30"]]
-    assert [[cell.shade for cell in row] for row in drawn.cells] == [[6, -1], [-1, 0]]
+    assert [[cell.style for cell in row] for row in drawn.cells] == [["shade6", "untried"], ["untried", "shade0"]]
+
+
+def test_losses_have_a_hue_of_their_own_and_are_darker_the_farther_from_zero() -> None:
+    tried = points(*({"neutral_zone": zone, "sharpe": ratio} for zone, ratio in ((0.2, 0.4), (0.1, 0.1), (0.0, -0.2))))
+    (drawn,), shading = heat_maps(tried, ("neutral_zone",))
+    assert [cell.style for cell in drawn.cells[0]] == ["loss shade4", "shade2", "shade8"]
+    assert (shading.span, len(shading.styles)) == ((-0.4, 0.4), 17)
+    # Without any gain the scale ends at 0.
+    losses = Shading(low=-0.8, high=-0.1)
+    assert (losses.span, losses.of(-0.8), losses.of(-0.1)) == ((-0.8, 0.0), "loss shade8", "loss shade1")
+    assert losses.styles[0] == "loss shade8"
+    assert losses.styles[-1] == "shade0"
 
 
 def test_an_axis_that_the_best_point_does_not_read_is_not_drawn() -> None:

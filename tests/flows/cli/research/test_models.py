@@ -10,7 +10,7 @@ from tasks.operations.promote import ModelAnswer, ModelsAnswer, PriorAnswer, Sto
 
 
 def test_the_registry_shows_who_trades_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     panel = {"source": "sample", "symbols": ("A", "B"), "strategy": "turbo", "strategy_sha256": None}
     nothing = ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
     prior = PriorAnswer(
@@ -35,11 +35,18 @@ def test_the_registry_shows_who_trades_and_why(monkeypatch: pytest.MonkeyPatch) 
         code_version="test",
         created_at="2020-01-03T00:05:00+00:00",
     )
-    assert shown_models(ModelsAnswer(models=(model, prior), warnings=())).splitlines() == [
-        "model         state     source  symbols  strategy  trained_to  seed  sharpe  rival_sharpe  p_deflated",
-        "0123456789ab  refused   sample  A,B      turbo     2020-01-02  7     0.5000  0.2500        0.1250",
-        "prior         champion  sample  A,B      turbo     -           -     -       -             -",
+    other = prior.model_copy(update={"symbols": ("C",)})
+    assert shown_models(ModelsAnswer(models=(model, prior, other), warnings=())).splitlines() == [
+        "turbo on A, B of sample",
+        "model         state     trained_to  seed  sharpe  rival_sharpe  p_deflated",
+        "0123456789ab  refused   2020-01-02  7     0.5000  0.2500        0.1250",
+        "prior         champion  -           -     -       -             -",
+        "",
+        "turbo on C of sample",
+        "model  state     trained_to  seed  sharpe  rival_sharpe  p_deflated",
+        "prior  champion  -           -     -       -             -",
         "",
         "0123456789ab: too lucky",
+        "prior: nothing better",
         "prior: nothing better",
     ]
