@@ -12,7 +12,7 @@ from strategy.kernel.forward_pass import BoolArray, Charges, KernelInputs, Ledge
 from strategy.kernel.order_charges import demand_right
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
-from strategy.portfolio.rebalancing import CAP_ROUNDING, banded
+from strategy.portfolio.rebalancing import CAP_ROUNDING
 from strategy.portfolio.sizing import SizingParams
 
 #: Numbers of an array processed at once: intermediate results then stay in the caches.
@@ -169,12 +169,13 @@ def _by_name(rates: RateArrays) -> list[tuple[str, FloatArray]]:
 class AccountPath:
     """Paths of N accounts.
 
-    `equity` (T, N) at the closes; `exposure` (T, S, N) as decided, NaN where the position was kept; `turnover` (T, N),
-    the notional traded at the opens over the equity before, 0 where no equity was left.
+    `equity` (T, N) at the closes; `held` (T, S, N), the adjusted units of each position after the fills of a row, whose
+    value is that times the adjusted mark; `turnover` (T, N), the notional traded at the opens over the equity before, 0
+    where no equity was left.
     """
 
     equity: FloatArray
-    exposure: FloatArray
+    held: FloatArray
     turnover: FloatArray
 
 
@@ -196,38 +197,13 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
     >>> simulate(0.5 * one[:, None], market, SizingParams()).equity[:, 0].round(6)
     array([1.    , 1.05  , 1.1025])
     """
-    rule = rule_of(params)
-    ledger = run(kernel_inputs(target, market), rule, threads, market.charges)
-    exposure, turnover = np.empty_like(ledger.held), np.zeros_like(ledger.equity)
+    ledger = run(kernel_inputs(target, market), rule_of(params), threads, market.charges)
+    turnover = np.zeros_like(ledger.equity)
     rows = max(1, CHUNK_NUMBERS // target[0].size)
     for first in range(0, len(target), rows):
-        at = slice(first, first + rows)
-        wanted = np.where(market.followed[at], target[at], np.nan)
-        _expose(exposure[at], wanted, (ledger.equity[at], ledger.peak[at]), rule)
-        if params.rebalance_band:
-            _keep_within_band(exposure[at], ledger.held[at] * market.mark[at], ledger.equity[at], params)
         at = slice(first, first + rows + 1)
         _turn_over(turnover[at], ledger.held[at], market.opening[at], ledger.equity[at])
-    return AccountPath(equity=ledger.equity, exposure=exposure, turnover=turnover)
-
-
-def _expose(exposure: FloatArray, target: FloatArray, marked: tuple[FloatArray, FloatArray], rule: Rule) -> None:
-    """Fill in the exposures decided at some rows; `marked` holds their equity and its peak."""
-    equity, peak = marked
-    depth = np.clip(rule.slope * (1.0 - equity / peak - rule.start), 0.0, 1.0 - rule.floor)
-    np.multiply(target, np.where(equity > 0, 1.0 - depth, 0.0)[:, None], out=exposure)
-
-
-def _keep_within_band(exposure: FloatArray, value: FloatArray, equity: FloatArray, params: SizingParams) -> None:
-    """Move the exposures wanted at some rows to those decided, given the value of the positions held."""
-    current = np.divide(value, equity[:, None], out=np.zeros_like(value), where=equity[:, None] > 0)
-    followed = ~np.isnan(exposure)
-    room = params.max_position_size - np.where(followed, 0.0, np.abs(current)).sum(axis=1)
-    # Symbols come first for the sum over them; those that are not followed have no say in it.
-    held, wanted = (np.moveaxis(np.where(followed, each, 0.0), 1, 0) for each in (current, exposure))
-    traded = banded(held, wanted, params.rebalance_band, room.clip(min=0.0))
-    kept = (traded == held) & (wanted != 0.0) & (equity > 0)
-    exposure[:] = np.where(followed, np.moveaxis(np.where(kept, np.nan, traded), 0, 1), np.nan)
+    return AccountPath(equity=ledger.equity, held=ledger.held, turnover=turnover)
 
 
 def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equity: FloatArray) -> None:

@@ -216,14 +216,17 @@ def test_a_position_exactly_at_an_edge_is_kept() -> None:
     assert target.grad.flatten().tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_the_path_says_what_was_decided() -> None:
+def test_the_path_holds_what_the_exact_account_holds() -> None:
     point = Point(symbols=tuple(BARS), strategy=VOL_TARGET, sizing=SIZINGS["a band"], costs=Costs())
     replayed = exact(point, instruments())
     panel = sweep_panel(BARS, instruments(), VOL_TARGET, np.datetime64(FIRST, "us"))
-    path = simulate(targets(panel, (point,)), sweep_market(panel, (point,)), account_rule(point))
+    market = sweep_market(panel, (point,))
+    path = simulate(targets(panel, (point,)), market, account_rule(point))
     decided = [np.nan if decision.exposure is None else decision.exposure for decision in replayed.decisions]
     assert np.isnan(decided).sum() > 100
-    assert path.exposure.reshape(-1) == pytest.approx(np.array(decided), abs=1e-9, nan_ok=True)
+    exposures = (path.held * market.mark)[:, :, 0] / path.equity
+    held = np.array([[day.exposure(symbol) for symbol in BARS] for day in replayed.snapshots])
+    assert exposures == pytest.approx(held, abs=1e-9)
     assert path.turnover[:, 0] == pytest.approx(turnovers(replayed), rel=1e-3)
 
 

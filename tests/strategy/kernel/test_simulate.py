@@ -1,5 +1,6 @@
 """The compiled account is the day loop's own: equal to the exact one in Decimal, whatever the market does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 
@@ -10,11 +11,11 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import opening, plan_orders, settle_day, turnovers, with_orders
+from strategy.backtest.day_loop import Replay, opening, plan_orders, settle_day, turnovers, with_orders
 from strategy.backtest.replay import replay
 from strategy.builtin.registry import TURBO
 from strategy.kernel.forward_pass import LANES
-from strategy.kernel.simulate import AccountMarket, flat_rates, rates_between, simulate
+from strategy.kernel.simulate import AccountMarket, AccountPath, flat_rates, rates_between, simulate
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.market.session_dates import account_dates
@@ -182,9 +183,20 @@ def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     assert np.nanmax(np.abs(decided)) > 0.2
     assert multiplier.min() < 1
     assert path.equity[:, 0] == pytest.approx(equity, abs=1e-9)
-    assert path.exposure.reshape(-1) == pytest.approx(decided, abs=1e-9, nan_ok=True)
+    assert exposures(path, made.market) == pytest.approx(held_in(result, ("COIN", "STOCK")), abs=1e-9)
     # The exact turnover counts slippage in the price; the kernel counts the notional at the open.
     assert path.turnover[:, 0] == pytest.approx(turnovers(result), rel=1e-3)
+
+
+def exposures(path: AccountPath, market: AccountMarket) -> np.ndarray:
+    """The value of each position over the equity, (T, S), of the only path."""
+    held: np.ndarray = (path.held * market.mark)[:, :, 0] / path.equity
+    return held
+
+
+def held_in(replayed: Replay, symbols: Sequence[str]) -> np.ndarray:
+    """The same of an exact account."""
+    return np.array([[day.exposure(symbol) for symbol in symbols] for day in replayed.snapshots])
 
 
 #: What the kernel gave before it had a rebalance band and dated rates.
@@ -231,7 +243,7 @@ def test_three_rows_by_hand() -> None:
     # Bought one unit at 1.1 for 0.011, marked at 1.2; then sold at 1.2 for 0.012. It was held with 0.111 borrowed.
     first = 1 + 0.1 - 0.011
     assert path.equity[:, 0].tolist() == pytest.approx([1, first, first - 0.012 - 0.05 / 365 * (1.2 - first)])
-    assert path.exposure[:, 0, 0].tolist() == [1, 0, 0]
+    assert path.held[:, 0, 0].tolist() == [0, 1, 0]
     assert path.turnover[:, 0].tolist() == pytest.approx([0, 1.1, 1.2 / first])
 
 
@@ -240,7 +252,7 @@ def test_an_order_waits_for_the_next_session_and_is_not_replaced_before_it() -> 
     met = by_hand(prices(1, nan, nan, 2), prices(1, nan, nan, 3))
     path = simulate(prices(1, nan, -5, 0), met, SizingParams())
     assert path.equity[:, 0].tolist() == [1, 1, 1, 2]
-    assert np.isnan(path.exposure[1:3]).all()
+    assert path.held[:, 0, 0].tolist() == [0, 0, 0, 1]
 
 
 def test_the_starting_drawdown_stands_in_the_look_back_as_row_minus_one() -> None:
@@ -248,7 +260,7 @@ def test_the_starting_drawdown_stands_in_the_look_back_as_row_minus_one() -> Non
     met = replace_given(by_hand(flat, flat), drawdown=np.array([0.175]))
     path = simulate(flat, met, SizingParams(lookback_period=3))
     # Half-way between the knees d is 0.625; the third row no longer sees the row before the first.
-    assert path.exposure[:, 0, 0].tolist() == pytest.approx([0.625, 0.625, 1, 1])
+    assert path.held[:, 0, 0].tolist() == pytest.approx([0, 0.625, 0.625, 1])
 
 
 def replace_given(market: AccountMarket, **changes: object) -> AccountMarket:
@@ -294,11 +306,11 @@ def test_the_peak_is_the_highest_equity_of_the_look_back(lookback: int) -> None:
     params = SizingParams(lookback_period=lookback)
     path = simulate(target, market, params)
     extended = np.vstack([1 / (1 - market.drawdown), path.equity])
-    for t in range(40):
+    for t in range(39):
         peak = extended[max(0, t + 2 - lookback) : t + 2].max(axis=0)
-        for n in np.flatnonzero(market.followed[t, 0]):
-            d = drawdown_multiplier(1 - path.equity[t, n] / peak[n], params)
-            assert path.exposure[t, 0, n] == pytest.approx(target[t, 0, n] * d, rel=1e-9)
+        for n in np.flatnonzero(market.followed[t, 0] & market.session[t + 1, 0]):
+            wanted = target[t, 0, n] * drawdown_multiplier(1 - path.equity[t, n] / peak[n], params)
+            assert path.held[t + 1, 0, n] * market.mark[t, 0, n] == pytest.approx(wanted * path.equity[t, n], rel=1e-9)
 
 
 @pytest.mark.parametrize(
