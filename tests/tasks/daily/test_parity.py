@@ -197,6 +197,9 @@ def test_the_page_shows_the_sums_and_says_where_they_do_not_add_up(lived: Lived)
     assert whole.heading == f"What earned the net result since {FIRST}, by symbol"
     assert whole.rows[-1][0] == "All"
     assert whole.rows[-1][1] == money(parts[1].net)
+    # On the second day both are the same.
+    (alone,) = earned_tables(replace(parts[0], since=parts[1].since), parts[1])
+    assert alone == whole
     broken = _table("Broken", replace(parts[1], net=parts[1].net + 1))
     assert broken.rows == ()
     assert "which its entries do not explain" in broken.empty

@@ -5,6 +5,7 @@ import math
 import os
 from base64 import b64encode
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -132,6 +133,18 @@ def test_the_result_of_the_day_is_the_first_figure_and_rules_name_no_model() -> 
     texts = Reader(daily_page(page)).texts
     assert texts.index("Result of the day") < texts.index("As of")
     assert "Signals from" not in texts
+
+
+def test_a_page_leads_back_to_the_day_before_it_beside_that_of_all_accounts() -> None:
+    page = replace(a_daily_page(), previous=date(2018, 12, 28))
+    link = '<a href="2018-12-28.html" target="_top">2018-12-28</a>'
+    assert link in daily_page(page, "../index.html")
+    assert link not in daily_page(replace(page, previous=None), "../index.html")
+
+
+def test_a_warning_has_minus_signs_and_its_commands_are_as_typed() -> None:
+    page = daily_page(replace(a_daily_page(), warnings=("limit of -0.5 on 2018-12-31; see `turbodmt costs -0.5`",)))
+    assert "limit of −0.5 on 2018-12-31; see <code>turbodmt costs -0.5</code>" in page
 
 
 def test_an_empty_day_says_so() -> None:
