@@ -157,12 +157,14 @@ def summary(page: DailyPage, report: Place) -> str:
             ),
         ),
     )
-    notes = [f"- **Warning:** {warning}" for warning in page.warnings]
+    notes = [f"- **{name}:** {value}" for name, value in page.today]
+    notes += [f"- **Warning:** {warning}" for warning in page.warnings]
     tables = (
         decisions_table(page.decisions, snapshot),
         orders_table(page.orders),
         fills_table("Fills of the day", page.fills),
         positions_table(snapshot),
+        *page.earned,
         findings_table(page.findings),
     )
     opened = "" if report.link is None else f"[open it]({report.link}), or the file "

@@ -53,9 +53,10 @@ def told_apart(folders: Sequence[Path], records: Sequence[RunRecord]) -> tuple[S
 
 def _demand_few(count: int) -> None:
     if not 2 <= count <= MOST_RUNS:
+        named = "1 saved run was" if count == 1 else f"{count} saved runs were"
         raise UsageError(
-            f"{count} saved runs were named; a comparison takes 2 to {MOST_RUNS}, and `turbodmt backtest --grid` "
-            "compares thousands of points"
+            f"{named} named; a comparison takes 2 to {MOST_RUNS}, and `turbodmt backtest --grid` compares thousands of "
+            "points"
         )
 
 

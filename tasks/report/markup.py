@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tasks.report import small_numbers
 
@@ -22,7 +22,7 @@ ABSENT = "–"
 #: The only script of a page, which a browser runs by its hash alone.
 SCRIPT = Path(__file__).with_name("templates").joinpath("pictures.js")
 #: Commands to type are in backquotes in a warning.
-_TYPED = re.compile(r"`([^`]+)`")
+_TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
 #: A hyphen that is the sign of a number.
 _NEGATIVE = re.compile(r"(?<![^\s(\[+])-(?=\d)")
 
@@ -61,12 +61,8 @@ def _templates() -> "Environment":
 
 
 def _commands(line: str) -> Markup:
-    """Return a warning as HTML, with its commands as code and minus signs before its negative numbers."""
-    code = Markup("<code>{}</code>")
-    words_and_commands = enumerate(_TYPED.split(line))
-    return Markup().join(
-        code.format(part) if number % 2 else with_minus_signs(part) for number, part in words_and_commands
-    )
+    """Return a warning as HTML, with its commands as code; else as it is, as it may quote an exchange's code."""
+    return Markup(_TYPED.sub(_CODE, str(escape(line))))  # noqa: S704 (escaped first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

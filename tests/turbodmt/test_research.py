@@ -135,7 +135,7 @@ def test_backtests_of_this_process_are_compared_and_told_apart(bars: pd.DataFram
     assert [run["folder"] for run in answer["runs"]] == ["backtest 1", "backtest 2"]
     assert [run["settings"] for run in answer["runs"]] == [{"target_annual_vol": 0.35}, {"target_annual_vol": 0.1}]
     assert answer["runs"][0]["net"]["sharpe"] == pytest.approx(rules.stats["sharpe"])
-    with pytest.raises(UsageError, match="1 saved runs were named; a comparison takes 2 to 8"):
+    with pytest.raises(UsageError, match="1 saved run was named; a comparison takes 2 to 8"):
         td.compare([rules])
     with pytest.raises(UsageError, match="a backtest was named twice; a run cannot be compared with itself"):
         td.compare([rules, rules])

@@ -592,8 +592,9 @@ def test_models_lists_the_registry_and_the_prior(run: Run, home: Path) -> None:
     assert run("models", "--source", "binance", "--symbols", "BTCUSDT", "--json").answer["models"] == [
         {**answer["models"][1], "source": "binance", "symbols": ["BTCUSDT"]}
     ]
-    listed = [line.split() for line in run("models").out.splitlines()[:3]]
-    assert listed == [["model", model_id[:12]], ["state", "challenger"], ["source", "sample"]]
+    panel, _, listed = run("models").out.splitlines()[:3]
+    assert panel == "turbo on ^GSPC, ^IXIC of sample"
+    assert listed.split()[:2] == [model_id[:12], "challenger"]
 
 
 def test_a_model_that_cannot_be_read_is_not_promoted(run: Run, home: Path) -> None:

@@ -28,6 +28,14 @@ def test_the_summary_tells_all_that_the_report_does() -> None:
     assert text.endswith("Report: `/home/reports/day.html`")
 
 
+def test_the_summary_tells_what_the_day_earned() -> None:
+    earned = Table(heading="What earned the day, by symbol", columns=("", "Net"), rows=(("SPY", "−3.79"),))
+    page = replace(a_daily_page(), today=(("Result of the day", "−3.79 (−0.04%)"),), earned=(earned,))
+    text = summary(page, Place(account="daily", file=Path("/home/reports/day.html")))
+    assert text.index("- **Result of the day:** −3.79 (−0.04%)") < text.index("- **Warning:** plain")
+    assert text.index("## Positions at the close") < text.index("## What earned the day, by symbol")
+
+
 def test_the_summary_links_to_the_report_where_the_server_shows_it() -> None:
     place = Place(account="daily", file=Path("/home/reports/daily/2018-12-28.html"), served_at="/reports")
     assert summary(a_daily_page(), place).endswith(

@@ -287,7 +287,7 @@ def test_what_makes_runs_hard_to_compare_is_said(runs: tuple[SavedRun, ...], fol
 
 
 def test_what_is_no_saved_run_is_refused(runs: tuple[SavedRun, ...], folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="1 saved runs were named; a comparison takes 2 to 8"):
+    with pytest.raises(UsageError, match="1 saved run was named; a comparison takes 2 to 8"):
         saved_runs([folder / "rules"])
     with pytest.raises(UsageError, match="was named twice"):
         saved_runs([folder / "rules", folder / "hold" / ".." / "rules"])

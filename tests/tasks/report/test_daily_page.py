@@ -142,11 +142,6 @@ def test_a_page_leads_back_to_the_day_before_it_beside_that_of_all_accounts() ->
     assert link not in daily_page(replace(page, previous=None), "../index.html")
 
 
-def test_a_warning_has_minus_signs_and_its_commands_are_as_typed() -> None:
-    page = daily_page(replace(a_daily_page(), warnings=("limit of -0.5 on 2018-12-31; see `turbodmt costs -0.5`",)))
-    assert "limit of −0.5 on 2018-12-31; see <code>turbodmt costs -0.5</code>" in page
-
-
 def test_an_empty_day_says_so() -> None:
     texts = Reader(PAGES["daily, empty"]).texts
     assert "No order: the positions are where they should be." in texts

@@ -50,8 +50,7 @@ def test_what_cannot_be_compared_is_one_sentence(run: Run, saved: dict[str, str]
     alone = run("compare", saved["rules"], "--home", tmp_path / "home")
     assert (alone.code, alone.failure) == (
         2,
-        "1 saved runs were named; a comparison takes 2 to 8, and `turbodmt backtest --grid` compares thousands of "
-        "points",
+        "1 saved run was named; a comparison takes 2 to 8, and `turbodmt backtest --grid` compares thousands of points",
     )
     empty = run("compare", saved["rules"], tmp_path / "nowhere", "--home", tmp_path / "home")
     assert empty.code == 2
