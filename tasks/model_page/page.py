@@ -89,7 +89,7 @@ def _origin(record: ModelRecord, figures: Mapping[str, Any]) -> tuple[tuple[str,
         ("Code version", record.code_version),
         ("Seed", str(record.seed)),
         ("Data sha256", record.data_sha256),
-        ("Trained at", f"{record.created_at:%Y-%m-%d %H:%M} UTC"),
+        ("Trained as of", f"{record.created_at:%Y-%m-%d %H:%M} UTC"),
         *((_heading(name), _plain(value)) for name, value in told.items()),
     )
 
